@@ -1,0 +1,252 @@
+/// nodewatt's CPU kernels: the whole interface of the C target, used by the Swift module CPUBackend.
+///
+/// Every function that can fail returns an `nw_status`; nothing here prints, and nothing allocates in a timed part.
+/// Handles are not thread-safe: one caller at a time.
+#ifndef NODEWATT_CPU_H
+#define NODEWATT_CPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// What became of a call.
+typedef enum nw_status {
+    NW_OK = 0,
+    /// The operating system gave no memory (ENOMEM).
+    NW_OUT_OF_MEMORY,
+    /// An argument is out of its range.
+    NW_INVALID_ARGUMENT,
+    /// No instruction set of that name is compiled in.
+    NW_UNKNOWN_ISA,
+    /// This processor or operating system lacks the instruction set.
+    NW_UNSUPPORTED_ISA,
+    /// A thread could not be created.
+    NW_NO_THREAD,
+    /// A thread could not be pinned to its processor.
+    NW_NOT_PINNED,
+} nw_status;
+
+/// Whether this code was compiled with optimisation; figures of a build without it mean nothing.
+bool nw_built_optimised(void);
+
+// ---- Instruction sets ------------------------------------------------------------------------------------------
+
+/// One instruction set's kernels.
+typedef struct nw_isa nw_isa;
+
+/// How many instruction sets are compiled in; index 0 is the most capable.
+int nw_isa_count(void);
+/// The instruction set at `index`, from 0 to `nw_isa_count() - 1`.
+const nw_isa *nw_isa_at(int index);
+/// Its name: `avx512`, `avx2` or `generic`.
+const char *nw_isa_name(const nw_isa *isa);
+/// The processor features it needs, separated by commas.
+const char *nw_isa_features(const nw_isa *isa);
+/// Whether this processor and operating system have all of them.
+bool nw_isa_supported(const nw_isa *isa);
+/// Finds an instruction set.
+///
+/// `name` may be NULL or empty for the best supported one; otherwise `NW_UNKNOWN_ISA` or `NW_UNSUPPORTED_ISA` tells
+/// why it cannot be had.
+nw_status nw_isa_resolve(const char *name, const nw_isa **isa);
+
+// ---- Threads ---------------------------------------------------------------------------------------------------
+
+/// A team of threads, each pinned to one processor, that runs one job at a time.
+typedef struct nw_team nw_team;
+
+/// The interval from the first thread's start to the last thread's end, nanoseconds of CLOCK_MONOTONIC.
+typedef struct nw_interval {
+    uint64_t start_ns;
+    uint64_t end_ns;
+} nw_interval;
+
+/// Creates a team of `count` threads (1 to 4096) on the processors of these operating-system numbers.
+///
+/// On `NW_NOT_PINNED`, `*failed_cpu` is the processor that refused.
+nw_status nw_team_create(const int *cpus, int count, nw_team **team, int *failed_cpu);
+/// Ends the threads.
+void nw_team_destroy(nw_team *team);
+/// How many threads it has.
+int nw_team_count(const nw_team *team);
+
+// ---- Memory ----------------------------------------------------------------------------------------------------
+
+/// Anonymous memory aligned to 2 MiB, with huge pages where the system gives them.
+typedef struct nw_memory nw_memory;
+
+/// Reserves `bytes` bytes; pages come at first touch.
+nw_status nw_memory_create(size_t bytes, nw_memory **memory);
+void nw_memory_destroy(nw_memory *memory);
+void *nw_memory_bytes(const nw_memory *memory);
+size_t nw_memory_size(const nw_memory *memory);
+
+/// What `nw_fill` makes: the values of NodeModel's SeededData, element by element.
+typedef enum nw_fill_kind {
+    /// Uniform f32 in [-1, 1).
+    NW_FILL_UNIFORM_F32 = 0,
+    /// f32 integers from -3 to 3.
+    NW_FILL_SMALL_INTEGER_F32,
+    /// Random 32-bit words.
+    NW_FILL_WORD_U32,
+    /// Weights as bf16 bits.
+    NW_FILL_WEIGHT_BF16,
+    /// Weights as f16 bits.
+    NW_FILL_WEIGHT_F16,
+    /// Uniform values rounded to bf16, ties to even.
+    NW_FILL_UNIFORM_BF16,
+    /// Uniform values rounded to f16, ties to even.
+    NW_FILL_UNIFORM_F16,
+} nw_fill_kind;
+
+/// Fills `count` elements at `destination` with elements `first`… (modulo 2^32) of the stream `key`.
+///
+/// The team's threads write contiguous shares of equal size, so that first touch puts each share near its thread.
+nw_status nw_fill(nw_team *team, const nw_isa *isa, void *destination, nw_fill_kind kind, uint32_t key,
+                  uint64_t first, size_t count);
+
+// ---- Peak ------------------------------------------------------------------------------------------------------
+
+/// The f32 peak: chains of x <- fma(x, x, c) that live in registers.
+typedef struct nw_peak nw_peak;
+
+/// Chains (lanes included) each thread follows, and different addends (lanes included) it uses: chain i has addend
+/// i modulo the number of addends.
+int nw_peak_chains_per_thread(const nw_isa *isa);
+int nw_peak_addends_per_thread(const nw_isa *isa);
+/// Prepares it. `starts` holds threads x chains values, `addends` threads x addends values; both are copied.
+/// One repetition is `steps` multiply-adds of every chain of every thread, from the same starts.
+nw_status nw_peak_create(nw_team *team, const nw_isa *isa, int64_t steps, const float *starts, const float *addends,
+                         nw_peak **peak);
+void nw_peak_destroy(nw_peak *peak);
+nw_status nw_peak_run(nw_peak *peak, int64_t repetitions, nw_interval *interval);
+/// The final values of all chains (threads x chains) after the last repetition.
+const float *nw_peak_results(const nw_peak *peak);
+
+// ---- Reading memory --------------------------------------------------------------------------------------------
+
+/// Reads `bytes` bytes (a multiple of 64) from memory, each thread its own slice, and adds them as 32-bit words.
+typedef struct nw_read nw_read;
+
+/// Allocates, and fills with words of the stream `key` by the threads that will read them.
+nw_status nw_read_create(nw_team *team, const nw_isa *isa, size_t bytes, uint32_t key, nw_read **read);
+void nw_read_destroy(nw_read *read);
+/// Reads everything `repetitions` times.
+nw_status nw_read_run(nw_read *read, int64_t repetitions, nw_interval *interval);
+/// The first byte of a thread's slice, and its size.
+const void *nw_read_slice(const nw_read *read, int thread, size_t *bytes);
+/// A thread's sum over all repetitions of the last run, modulo 2^32.
+uint32_t nw_read_sum(const nw_read *read, int thread);
+/// The sum of a thread's slice modulo 2^32 by a plain scalar loop that shares no code with the timed one.
+nw_status nw_read_expected(nw_read *read, uint32_t *sums);
+
+// ---- Matrix product --------------------------------------------------------------------------------------------
+
+/// C = A*B in f32, row-major, packed and cache-blocked.
+typedef struct nw_gemm nw_gemm;
+
+/// The caches one thread has to itself, in bytes; 0 where unknown.
+typedef struct nw_caches {
+    size_t l1_bytes, l2_bytes, l3_bytes;
+} nw_caches;
+
+/// The blocking chosen.
+typedef struct nw_gemm_blocking {
+    int mr, nr, mc, nc, kc, row_groups, column_groups;
+} nw_gemm_blocking;
+
+/// Prepares products of M x K by K x N with these leading dimensions (elements, at least K, N and N).
+nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb,
+                         int64_t ldc, nw_caches caches, nw_gemm **gemm);
+void nw_gemm_destroy(nw_gemm *gemm);
+nw_gemm_blocking nw_gemm_get_blocking(const nw_gemm *gemm);
+/// Computes C `repetitions` times; C's earlier content is never read.
+nw_status nw_gemm_run(nw_gemm *gemm, const float *a, const float *b, float *c, int64_t repetitions,
+                      nw_interval *interval);
+
+// ---- Decode step -----------------------------------------------------------------------------------------------
+
+/// One LLM decode step, executed operation by operation by a team.
+typedef struct nw_decode nw_decode;
+
+/// The activation buffers, in the order of NodeModel's ActivationBuffer.
+typedef enum nw_buffer {
+    NW_RESIDUAL = 0,
+    NW_NORMALISED,
+    NW_QUERY_KEY_VALUE,
+    NW_ATTENTION,
+    NW_GATE_UP,
+    NW_GATED,
+    NW_LOGITS,
+    NW_BUFFER_COUNT
+} nw_buffer;
+
+/// The kinds of operations.
+typedef enum nw_operation_kind {
+    /// residual <- its seeded start.
+    NW_OP_RESET = 0,
+    /// normalised <- residual / rms * gain `index`.
+    NW_OP_NORMALISE,
+    /// output <- matrix `index` * input, or output += with `accumulate`.
+    NW_OP_MULTIPLY,
+    /// Rotates query and key, appends key and value to the cache of layer `index`.
+    NW_OP_ROTATE,
+    /// attention <- attention over the cache of layer `index`.
+    NW_OP_ATTEND,
+    /// gated <- silu(gate) * up.
+    NW_OP_GATE,
+} nw_operation_kind;
+
+/// One operation.
+typedef struct nw_operation {
+    nw_operation_kind kind;
+    int index;
+    nw_buffer input, output;
+    bool accumulate;
+} nw_operation;
+
+/// A matrix of seeded weights, `rows` x `columns` (a multiple of 16), row-major.
+typedef struct nw_matrix {
+    int64_t rows, columns;
+    uint32_t key;
+} nw_matrix;
+
+/// Everything that defines a step. Arrays are copied.
+typedef struct nw_decode_spec {
+    int layers, hidden, feed_forward, heads, kv_heads, head_dimension, vocabulary, context;
+    /// Whether weights and cache are f16 instead of bf16.
+    bool half;
+    float norm_epsilon;
+    /// The streams of the residual, of the 2*layers + 1 gains, of the layers' key and value caches.
+    uint32_t residual_key;
+    const uint32_t *gain_keys, *key_cache_keys, *value_cache_keys;
+    /// Cosine and sine of the new position's angles, head_dimension / 2 each.
+    const float *cosines, *sines;
+    const nw_matrix *matrices;
+    int matrix_count;
+} nw_decode_spec;
+
+/// Allocates, and fills with seeded data by the threads that will use it.
+nw_status nw_decode_create(nw_team *team, const nw_isa *isa, const nw_decode_spec *spec, nw_decode **decode);
+void nw_decode_destroy(nw_decode *decode);
+/// Runs these operations one after the other, the whole list `repetitions` times, as one job.
+nw_status nw_decode_run(nw_decode *decode, const nw_operation *operations, int count, int64_t repetitions,
+                        nw_interval *interval);
+/// An activation buffer.
+float *nw_decode_buffer(nw_decode *decode, nw_buffer buffer, size_t *count);
+/// The new token's row of a layer's caches, kv_heads * head_dimension 16-bit values each.
+const uint16_t *nw_decode_key_row(const nw_decode *decode, int layer);
+const uint16_t *nw_decode_value_row(const nw_decode *decode, int layer);
+/// The bytes of weights and caches.
+size_t nw_decode_bytes(const nw_decode *decode);
+/// The stored bits of one weight, for tests that corrupt it.
+uint16_t *nw_decode_weight(nw_decode *decode, int matrix, int64_t row, int64_t column);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

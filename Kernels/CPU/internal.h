@@ -1,0 +1,75 @@
+// What the translation units of this target share.
+#ifndef NODEWATT_INTERNAL_H
+#define NODEWATT_INTERNAL_H
+
+#include "nodewatt_cpu.h"
+
+/// The kernels of one instruction set. All work on one thread; what is split is split by the callers.
+struct nw_isa {
+    const char *name;
+    const char *features;
+    bool (*supported)(void);
+
+    /// Elements first... of a stream; see nw_fill.
+    void (*fill)(void *destination, nw_fill_kind kind, uint32_t key, uint32_t first, size_t count);
+
+    /// Floats of all chains and of all addends.
+    int peak_chains, peak_addends;
+    void (*peak)(int64_t steps, const float *starts, const float *addends, float *results);
+
+    /// The sum of 32-bit words modulo 2^32; bytes is a multiple of 64.
+    uint32_t (*read_sum)(const void *bytes, size_t count);
+
+    /// Register tile mr x nr, the largest kc, and the floats from one row of a packed A panel to the next.
+    int mr, nr, kc_max, a_stride;
+    /// C tile = or += A panel (mr rows, a_stride apart) * B panel (kc x nr).
+    void (*gemm_tile)(int64_t kc, const float *a, const float *b, float *c, int64_t ldc, bool accumulate);
+    /// Copies rows x columns into an A panel, rows above `rows` as zeros.
+    void (*gemm_pack_a)(const float *a, int64_t lda, int rows, int64_t columns, float *panel);
+    /// Copies kc x columns into a B panel, columns above `columns` as zeros.
+    void (*gemm_pack_b)(const float *b, int64_t ldb, int64_t kc, int columns, float *panel);
+
+    /// y[i] = or += row i of w (rows x columns 16-bit values) * x.
+    void (*multiply_bf16)(const uint16_t *w, int64_t rows, int64_t columns, const float *x, float *y, bool accumulate);
+    void (*multiply_f16)(const uint16_t *w, int64_t rows, int64_t columns, const float *x, float *y, bool accumulate);
+    /// The sum of squares.
+    float (*squares)(const float *x, int64_t count);
+    /// y = x * scale * gain.
+    void (*scale)(const float *x, const float *gain, float scale, float *y, int64_t count);
+    /// One head of attention over `tokens` cache rows, `stride` values apart; `scores` holds tokens + 64 floats.
+    void (*attend_bf16)(const float *query, const uint16_t *keys, const uint16_t *values, int64_t stride,
+                        int64_t tokens, int dimension, float *scores, float *output);
+    void (*attend_f16)(const float *query, const uint16_t *keys, const uint16_t *values, int64_t stride,
+                       int64_t tokens, int dimension, float *scores, float *output);
+    /// y = silu(gate) * up.
+    void (*gate)(const float *gate, const float *up, float *y, int64_t count);
+    /// Rounds to bf16 or f16 bits.
+    void (*narrow)(bool half, const float *x, uint16_t *y, int64_t count);
+};
+
+#if defined(__x86_64__)
+extern const nw_isa nw_isa_avx512;
+extern const nw_isa nw_isa_avx2;
+#endif
+extern const nw_isa nw_isa_generic;
+
+/// What every thread of a team runs.
+typedef void (*nw_job)(void *context, int thread);
+
+/// Runs a job on all threads and waits for it; `interval` may be NULL.
+void nw_team_run(nw_team *team, nw_job job, void *context, nw_interval *interval);
+/// Waits inside a job until all threads are here. Spins first, because most waits are shorter than a wake-up.
+void nw_team_barrier(nw_team *team);
+/// Nanoseconds of CLOCK_MONOTONIC.
+uint64_t nw_now(void);
+
+/// Share `index` of `total` split into `shares` contiguous parts whose borders are multiples of `unit`.
+static inline int64_t nw_share(int64_t total, int64_t unit, int64_t shares, int64_t index) {
+    int64_t units = (total + unit - 1) / unit;
+    int64_t start = (int64_t)((__int128)units * index / shares) * unit;
+    return start < total ? start : total;
+}
+
+static inline size_t nw_round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
+
+#endif

@@ -1,0 +1,33 @@
+// AVX2 with FMA and F16C: Haswell, Zen and later.
+#if defined(__x86_64__)
+#include "internal.h"
+
+static bool supported(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+#define NW_TABLE nw_isa_avx2
+#define NW_NAME "avx2"
+#define NW_FEATURES "avx2,fma,f16c"
+#define NW_LANES 8
+#define NW_HAS_FMA 1
+#define NW_HAS_F16 1
+#define NW_PEAK_VECTORS 12
+#define NW_PEAK_ADDEND_VECTORS 4
+#define NW_MR 6
+#define NW_NV 2
+#define NW_KC_MAX 512
+#define NW_B_AHEAD 8
+#define NW_C_AHEAD 48
+#define NW_READ_AHEAD 2048
+#define NW_WEIGHTS_AHEAD 2048
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#include "vectors.h"
+#include "fill_kernels.h"
+#include "stream_kernels.h"
+#include "gemm_kernels.h"
+#include "decode_kernels.h"
+#pragma clang attribute pop
+#include "isa_table.h"
+#endif

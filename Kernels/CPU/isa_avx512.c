@@ -1,0 +1,35 @@
+// AVX-512 as in every server core since Skylake-X and Zen 4.
+#if defined(__x86_64__)
+#include "internal.h"
+
+static bool supported(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+#define NW_TABLE nw_isa_avx512
+#define NW_NAME "avx512"
+#define NW_FEATURES "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c"
+#define NW_LANES 16
+#define NW_HAS_FMA 1
+#define NW_HAS_F16 1
+#define NW_PEAK_VECTORS 24
+#define NW_PEAK_ADDEND_VECTORS 6
+#define NW_MR 14
+#define NW_NV 2
+#define NW_KC_MAX 1024
+#define NW_B_AHEAD 24
+#define NW_C_AHEAD 48
+#define NW_READ_AHEAD 2048
+#define NW_WEIGHTS_AHEAD 2048
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#include "vectors.h"
+#include "fill_kernels.h"
+#include "stream_kernels.h"
+#include "gemm_kernels.h"
+#include "decode_kernels.h"
+#pragma clang attribute pop
+#include "isa_table.h"
+#endif

@@ -1,0 +1,35 @@
+// Whatever the compiler's baseline is: SSE2 on x86-64, NEON on AArch64, scalar code elsewhere.
+#include "internal.h"
+
+static bool supported(void) { return true; }
+
+#define NW_TABLE nw_isa_generic
+#define NW_NAME "generic"
+#define NW_FEATURES ""
+#define NW_LANES 4
+#if defined(__aarch64__)
+#define NW_HAS_FMA 1
+#define NW_PEAK_VECTORS 24
+#define NW_PEAK_ADDEND_VECTORS 4
+#define NW_MR 6
+#define NW_NV 4
+#else
+#define NW_HAS_FMA 0
+#define NW_PEAK_VECTORS 8
+#define NW_PEAK_ADDEND_VECTORS 4
+#define NW_MR 4
+#define NW_NV 2
+#endif
+#define NW_HAS_F16 0
+#define NW_KC_MAX 256
+#define NW_B_AHEAD 8
+#define NW_C_AHEAD 48
+#define NW_READ_AHEAD 2048
+#define NW_WEIGHTS_AHEAD 2048
+
+#include "vectors.h"
+#include "fill_kernels.h"
+#include "stream_kernels.h"
+#include "gemm_kernels.h"
+#include "decode_kernels.h"
+#include "isa_table.h"

@@ -1,0 +1,102 @@
+// C = A * B in f32 on processors: operands packed into panels, then one register tile at a time.
+//
+// A (m x k), B (k x n) and C (m x n) are row-major. V: lanes of a vector. MR: rows of a tile. NV: vectors across it,
+// NR = NV * V. KC: the longest run of k whose B panel a second-level cache holds.
+// Every work-group is one work-item: the vectors are explicit, so a compiler has nothing left to vectorise.
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define FLOATV JOIN(float, V)
+#define VLOAD JOIN(vload, V)
+#define VSTORE JOIN(vstore, V)
+#define NR (NV * V)
+
+// Rows of A as [panel][k][MR], zero beyond the last row. Item (panel, run): `run_length` columns of one panel.
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void pack_rows(
+    __global const float *restrict a, __global float *restrict packed, uint m, uint k, uint run_length) {
+    uint panel = get_global_id(0), first = get_global_id(1) * run_length;
+    uint last = min(first + run_length, k), row = panel * MR;
+    __global float *out = packed + (size_t)panel * MR * k;
+    if (row + MR <= m) {
+        __global const float *in = a + (size_t)row * k;
+        for (uint j = first; j < last; j++)
+#pragma unroll
+            for (uint i = 0; i < MR; i++) out[(size_t)j * MR + i] = in[(size_t)i * k + j];
+        return;
+    }
+    for (uint j = first; j < last; j++)
+        for (uint i = 0; i < MR; i++) out[(size_t)j * MR + i] = row + i < m ? a[(size_t)(row + i) * k + j] : 0.0f;
+}
+
+// Columns of B as [panel][k][NR], zero beyond the last column. Item (panel, run): `run_length` rows of one panel.
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void pack_columns(
+    __global const float *restrict b, __global float *restrict packed, uint n, uint k, uint run_length) {
+    uint panel = get_global_id(0), first = get_global_id(1) * run_length;
+    uint last = min(first + run_length, k), column = panel * NR;
+    __global float *out = packed + (size_t)panel * NR * k;
+    for (uint j = first; j < last; j++) {
+        __global const float *in = b + (size_t)j * n + column;
+        if (column + NR <= n) {
+#pragma unroll
+            for (uint v = 0; v < NV; v++) VSTORE(VLOAD(v, in), v, out + (size_t)j * NR);
+        } else {
+            for (uint i = 0; i < NR; i++) out[(size_t)j * NR + i] = column + i < n ? in[i] : 0.0f;
+        }
+    }
+}
+
+// One tile over `length` of k; `add` continues what an earlier run of k left in C.
+void tile(__global const float *restrict a, __global const float *restrict b, __global float *restrict c, uint n,
+          uint length, uint rows, uint columns, bool add) {
+    FLOATV sum[MR][NV];
+#pragma unroll
+    for (uint i = 0; i < MR; i++)
+#pragma unroll
+        for (uint v = 0; v < NV; v++) sum[i][v] = (FLOATV)(0.0f);
+    for (uint j = 0; j < length; j++) {
+        FLOATV right[NV];
+#pragma unroll
+        for (uint v = 0; v < NV; v++) right[v] = VLOAD(v, b);
+#pragma unroll
+        for (uint i = 0; i < MR; i++)
+#pragma unroll
+            for (uint v = 0; v < NV; v++) sum[i][v] = fma((FLOATV)(a[i]), right[v], sum[i][v]);
+        a += MR;
+        b += NR;
+    }
+    if (rows == MR && columns == NR) {
+#pragma unroll
+        for (uint i = 0; i < MR; i++)
+#pragma unroll
+            for (uint v = 0; v < NV; v++) {
+                __global float *out = c + (size_t)i * n;
+                VSTORE(add ? VLOAD(v, out) + sum[i][v] : sum[i][v], v, out);
+            }
+        return;
+    }
+    float edge[MR * NR];
+#pragma unroll
+    for (uint i = 0; i < MR; i++)
+#pragma unroll
+        for (uint v = 0; v < NV; v++) VSTORE(sum[i][v], i * NV + v, edge);
+    for (uint i = 0; i < rows; i++)
+        for (uint x = 0; x < columns; x++) {
+            size_t at = (size_t)i * n + x;
+            c[at] = add ? c[at] + edge[i * NR + x] : edge[i * NR + x];
+        }
+}
+
+// Item (column panel, block): `panels` row panels against one column panel, which stays in the second-level cache.
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void multiply_panels(
+    __global const float *restrict a, __global const float *restrict b, __global float *restrict c, uint m, uint n,
+    uint k, uint panels) {
+    uint right = get_global_id(0), first = get_global_id(1) * panels;
+    uint all = (m + MR - 1) / MR, last = min(first + panels, all);
+    uint columns = min((uint)NR, n - right * NR);
+    for (uint start = 0; start < k; start += KC) {
+        uint length = min((uint)KC, k - start);
+        __global const float *right_panel = b + ((size_t)right * k + start) * NR;
+        for (uint left = first; left < last; left++)
+            tile(a + ((size_t)left * k + start) * MR, right_panel, c + (size_t)left * MR * n + (size_t)right * NR, n,
+                 length, min((uint)MR, m - left * MR), columns, start > 0);
+    }
+}

@@ -1,0 +1,82 @@
+# nodewatt: `make bench` does the main job on a fresh Debian or Ubuntu node with Swift, `make test` checks everything.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# One configuration for everything: a debug build refuses to publish figures, and building twice takes twice as long.
+# The rpath lets the program of `make dist` find the libraries beside it.
+SWIFT_FLAGS := -c release --static-swift-stdlib --explicit-target-dependency-import-check error \
+  -Xlinker --disable-new-dtags -Xlinker -rpath -Xlinker '$$ORIGIN/../lib'
+BIN := .build/release
+PROGRAM := $(BIN)/nodewatt
+BUNDLE := nodewatt-$(shell sed -n 's/^let nodewattVersion = "\(.*\)"/\1/p' Sources/nodewatt/Nodewatt.swift)-linux-$(shell uname -m)
+# What `make bench` hands to `nodewatt run`, for example: make bench ARGS="--zone DEU --pue 1.3"
+ARGS ?= --suite quick
+
+# What building and running need; the OpenCL loader and PoCL are optional at run time but part of a full run.
+PACKAGES := libhwloc-dev libpowercap-dev libsqlite3-dev pkg-config opencl-headers ocl-icd-libopencl1 pocl-opencl-icd
+# What the tests need beside: a JSON Schema validator, a shell linter, namespaces and a feeder for the RAPL fixture.
+TEST_PACKAGES := python3 python3-jsonschema shellcheck util-linux hwloc
+FORMATTED := Package.swift Sources Kernels Tests
+SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh)
+
+.PHONY: help setup setup-test build bench test lint format dist bench-peers clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+# $(call install,packages): installs the Debian packages that are missing, quietly when none is.
+define install
+	@missing=; for package in $(1); do \
+	  dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  command -v apt-get >/dev/null || { echo "No apt-get here. Install what these Debian packages hold:$$missing" >&2; exit 2; }; \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  echo "Installing$$missing"; \
+	  $$as_root apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+endef
+
+setup: ## install what is missing to build and run (Debian, Ubuntu)
+	@command -v swift >/dev/null || { echo "No swift in PATH: install Swift 6.2 or newer (swift.org/install) first." >&2; exit 2; }
+	$(call install,$(PACKAGES))
+
+setup-test: setup
+	$(call install,$(TEST_PACKAGES))
+
+build: setup ## build the program, optimised
+	swift build $(SWIFT_FLAGS) --product nodewatt
+
+bench: build ## the main job: benchmark and meter this node
+	$(PROGRAM) run $(ARGS)
+
+test: setup-test lint ## build everything, run all tests
+	swift build $(SWIFT_FLAGS) --build-tests
+	swift test $(SWIFT_FLAGS) --skip-build
+
+lint: ## check formatting, documentation rules and shell scripts
+	swift format lint --strict --recursive --parallel $(FORMATTED)
+	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); else echo "shellcheck is not installed: scripts not checked"; fi
+
+format: ## format the Swift sources in place
+	swift format --in-place --recursive --parallel $(FORMATTED)
+
+dist: build ## a tarball that runs where nothing of this is installed
+	rm -rf dist && mkdir -p dist/$(BUNDLE)/bin dist/$(BUNDLE)/lib dist/$(BUNDLE)/share/nodewatt
+	cp $(PROGRAM) dist/$(BUNDLE)/bin/ && strip dist/$(BUNDLE)/bin/nodewatt
+	cp -r Profiles dist/$(BUNDLE)/share/nodewatt/ && rm -f dist/$(BUNDLE)/share/nodewatt/Profiles/nodes/*.json
+	cp README.md LICENSE CHANGELOG.md dist/$(BUNDLE)/
+	# Everything the program links or opens, less what belongs to the C library and must be the host's own.
+	loader=$$(ldconfig -p | awk '/libOpenCL\.so\.1 .*x86-64|libOpenCL\.so\.1 .*AArch64/ {print $$NF; exit}'); \
+	{ ldd $(PROGRAM) | awk '$$3 ~ /^\// {print $$3}'; echo "$$loader"; } | sort -u \
+	  | grep -vE '/(libc|libm|libdl|librt|libpthread|libresolv|ld-linux[^/]*)\.so' | xargs -I{} cp -L {} dist/$(BUNDLE)/lib/
+	tar -C dist -czf dist/$(BUNDLE).tar.gz $(BUNDLE)
+	@ls -l dist/$(BUNDLE).tar.gz
+
+bench-peers: build ## ratios to likwid-bench and clpeak, measured in turn
+	bash Tests/Peers/bench_peers.sh $(PROGRAM)
+
+clean: ## remove what was built
+	rm -rf .build dist

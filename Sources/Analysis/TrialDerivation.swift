@@ -1,0 +1,169 @@
+public import NodeModel
+
+/// The measured ceilings of one device, against which its other figures are held.
+public struct DeviceCeilings: Hashable, Sendable {
+    /// The register-only peak.
+    public var flopsPerSecond: FlopsPerSecond?
+    /// The DRAM read bandwidth.
+    public var bytesPerSecond: BytesPerSecond?
+
+    /// Creates ceilings; unknown until measured.
+    public init(flopsPerSecond: FlopsPerSecond? = nil, bytesPerSecond: BytesPerSecond? = nil) {
+        self.flopsPerSecond = flopsPerSecond
+        self.bytesPerSecond = bytesPerSecond
+    }
+
+    /// Takes a measured trial in: a peak or a bandwidth raises its ceiling.
+    public mutating func absorb(_ trial: TrialRecord) {
+        guard trial.status == .measured else { return }
+        if trial.workload == .peak, let rate = trial.flopsPerSecond {
+            flopsPerSecond = max(rate, flopsPerSecond ?? .zero)
+        }
+        if trial.workload == .bandwidth, let rate = trial.bytesPerSecond {
+            bytesPerSecond = max(rate, bytesPerSecond ?? .zero)
+        }
+    }
+}
+
+/// Turns a measurement into a record: pure arithmetic, no clock, no meter, no printing.
+public enum TrialDerivation {
+    /// Derives the record of a trial.
+    ///
+    /// - Parameters:
+    ///   - plan: What was asked.
+    ///   - measurement: What was gathered.
+    ///   - ceilings: What the same device reached before.
+    ///   - idle: Idle power, for net energy.
+    ///   - site: The site's facts.
+    /// - Returns: A measured record, or a failed one without any speed when the verification failed.
+    public static func record(
+        plan: TrialPlan, measurement: Measurement, ceilings: DeviceCeilings, idle: IdleBaseline, site: SiteFacts
+    ) -> TrialRecord {
+        var record = TrialRecord(plan: plan, status: .measured)
+        record.verification = measurement.verification
+        record.verified = measurement.verification.passed
+        record.notes = measurement.notes
+        record.conditions = measurement.conditions
+        guard record.verified else {
+            record.status = .failed
+            record.reason = "result wrong: \(measurement.verification.detail ?? measurement.verification.method)"
+            return record
+        }
+        addSpeed(to: &record, measurement)
+        addEnergy(to: &record, measurement)
+        addFraction(to: &record, ceilings)
+        record.disturbances += Disturbance.find(in: record)
+        return addingSiteFigures(to: record, idle: idle, site: site)
+    }
+
+    private static func addSpeed(to record: inout TrialRecord, _ measurement: Measurement) {
+        record.samplesSeconds = measurement.samples.map(\.rawValue)
+        record.repetitions = measurement.repetitionsPerBatch
+        record.flops = measurement.work.flops
+        record.bytes = measurement.work.bytes
+        guard let median = Statistics.median(record.samplesSeconds), median > 0,
+            let interval = Statistics.medianInterval(record.samplesSeconds)
+        else { return }
+        record.medianSeconds = median
+        record.ci95LowSeconds = interval.lowerBound
+        record.ci95HighSeconds = interval.upperBound
+        record.flopsPerSecond = measurement.work.flops.map { $0 / Seconds(median) }
+        record.bytesPerSecond = measurement.work.bytes.map { BytesPerSecond($0 / median) }
+        record.tokensPerSecond = measurement.work.tokens.map { $0 / median }
+    }
+
+    private static func addEnergy(to record: inout TrialRecord, _ measurement: Measurement) {
+        let energy = measurement.energy
+        record.energyDomains = energy.domains
+        record.energyWindowSeconds = energy.durationSeconds
+        record.energyRepetitions = measurement.windowRepetitions
+        guard let total = energy.total, total.value > .zero else { return }
+        record.energyGrade = energy.grade
+        record.energySources = energy.sources
+        record.energyJoules = total.value
+        record.energyCi95LowJoules = total.low
+        record.energyCi95HighJoules = total.high
+        record.powerWatts = energy.power?.value
+        let repetitions = Double(measurement.windowRepetitions)
+        record.flopsPerWatt = measurement.work.flops.map { $0.rawValue * repetitions / total.value.rawValue }
+        record.joulesPerToken = measurement.work.tokens.map { total.value.rawValue / ($0 * repetitions) }
+    }
+
+    /// LLM decode and bandwidth are held against the read bandwidth, compute against the peak.
+    private static func addFraction(to record: inout TrialRecord, _ ceilings: DeviceCeilings) {
+        switch record.workload {
+        case .peak, .bandwidth: record.fractionOfPeak = nil
+        case .gemm:
+            if let rate = record.flopsPerSecond, let peak = ceilings.flopsPerSecond {
+                record.fractionOfPeak = rate / peak
+            }
+        case .llm:
+            if let rate = record.bytesPerSecond, let peak = ceilings.bytesPerSecond {
+                record.fractionOfPeak = rate / peak
+            }
+        }
+    }
+
+    /// Adds what depends on the idle power and the site, which are known for sure only at the end of a run.
+    ///
+    /// - Parameters:
+    ///   - record: A record, whatever its status.
+    ///   - idle: Idle power.
+    ///   - site: The site's facts.
+    /// - Returns: The record with net energy, emissions and cost.
+    public static func addingSiteFigures(to record: TrialRecord, idle: IdleBaseline, site: SiteFacts) -> TrialRecord {
+        var record = record
+        if let energy = record.energyJoules, let window = record.energyWindowSeconds, let watts = idle.watts,
+            idle.grade == record.energyGrade
+        {
+            let net = energy - watts * window
+            record.energyNetJoules = net > .zero ? net : nil
+            if net > .zero, let flops = record.flops, let repetitions = record.energyRepetitions {
+                record.flopsPerWattNet = flops.rawValue * Double(repetitions) / net.rawValue
+            }
+        }
+        if let joules = record.joulesPerToken {
+            let figures = Carbon.perMillionTokens(energyPerToken: Joules(joules), site: site)
+            record.gramsCo2ePerMillionTokens = figures.grams
+            record.gramsCo2ePerMillionTokensMarket = figures.gramsMarket
+            record.costPerMillionTokens = figures.cost
+            record.currency = figures.cost == nil ? nil : site.currency?.value
+        }
+        return record
+    }
+}
+
+/// Says what disturbed a measurement.
+public enum Disturbance {
+    private struct Rule {
+        var message: @Sendable (TrialRecord) -> String?
+    }
+
+    private static let rules: [Rule] = [
+        Rule { trial in
+            guard let steal = trial.conditions?.stealFraction, steal > 0.01 else { return nil }
+            return "the hypervisor took \(percent(steal)) of the processors' time"
+        },
+        Rule { trial in
+            guard let events = trial.conditions?.throttleEvents, events > 0 else { return nil }
+            return "\(events) thermal throttling events"
+        },
+        Rule { trial in
+            let spread = Statistics.relativeSpread(trial.samplesSeconds)
+            return spread > 0.05 ? "samples scatter by \(percent(spread)) of the median" : nil
+        },
+        Rule { trial in
+            let precision = Statistics.relativePrecision(trial.samplesSeconds)
+            return precision > 0.03 && precision.isFinite ? "the median is only known to ±\(percent(precision))" : nil
+        },
+        Rule { trial in
+            guard let fraction = trial.fractionOfPeak, fraction > 1.03 else { return nil }
+            return "above the measured ceiling (\(percent(fraction))): the ceiling or this figure is wrong"
+        },
+    ]
+
+    /// Everything that disturbed a trial, in words.
+    public static func find(in trial: TrialRecord) -> [String] { rules.compactMap { $0.message(trial) } }
+
+    private static func percent(_ fraction: Double) -> String { "\((fraction * 1000).rounded() / 10) %" }
+}

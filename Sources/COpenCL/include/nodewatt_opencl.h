@@ -1,0 +1,104 @@
+/// The OpenCL runtime, opened at run time, behind plain C types.
+///
+/// Every function that can fail returns a status: 0, a negative OpenCL error code, or NWCL_NO_LOADER. Nothing is
+/// printed. Handles belong to one thread at a time. A process loads one loader and keeps it.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// No OpenCL loader could be opened.
+#define NWCL_NO_LOADER 1
+/// The loader lacks a function that is needed, or memory ran out.
+#define NWCL_UNUSABLE 2
+
+/// A device with its context and one in-order queue.
+typedef struct nwcl_session nwcl_session;
+/// A built program.
+typedef struct nwcl_program nwcl_program;
+/// A kernel with its arguments.
+typedef struct nwcl_kernel nwcl_kernel;
+/// A buffer in the memory of a session's device.
+typedef struct nwcl_buffer nwcl_buffer;
+
+/// One kernel launch: `dimensions` sizes, each global size a multiple of its local size.
+typedef struct {
+    nwcl_kernel *kernel;
+    uint32_t dimensions;
+    size_t global_size[3];
+    size_t local_size[3];
+} nwcl_launch;
+
+/// Opens the loader. On failure `message`, of `capacity` bytes, says why; it is always terminated.
+int32_t nwcl_load(char *message, size_t capacity);
+
+/// Counts the platforms; a loader without any is 0 platforms, not an error.
+int32_t nwcl_platform_count(uint32_t *count);
+
+/// Counts the devices of a platform; a platform without any is 0 devices, not an error.
+int32_t nwcl_device_count(uint32_t platform, uint32_t *count);
+
+/// Reads a platform property (CL_PLATFORM_*) of at most `capacity` bytes; `size` receives its real size.
+int32_t nwcl_platform_info(uint32_t platform, uint32_t name, void *value, size_t capacity, size_t *size);
+
+/// Reads a device property (CL_DEVICE_*) of at most `capacity` bytes; `size` receives its real size.
+int32_t nwcl_device_info(uint32_t platform, uint32_t device, uint32_t name, void *value, size_t capacity, size_t *size);
+
+/// Creates a context and an in-order queue on a device.
+int32_t nwcl_open(uint32_t platform, uint32_t device, nwcl_session **session);
+
+/// Releases the queue and the context; NULL is allowed, here and in every other release.
+void nwcl_close(nwcl_session *session);
+
+/// Builds a program from source. On failure the end of the build log is left in `log`, of `capacity` bytes, terminated.
+int32_t nwcl_build(
+    nwcl_session *session, const char *source, const char *options, nwcl_program **program, char *log, size_t capacity);
+
+/// Releases a program.
+void nwcl_release_program(nwcl_program *program);
+
+/// Makes a kernel of a program; each has its own arguments.
+int32_t nwcl_make_kernel(nwcl_program *program, const char *name, nwcl_kernel **kernel);
+
+/// Releases a kernel.
+void nwcl_release_kernel(nwcl_kernel *kernel);
+
+/// The largest work-group this kernel can run in (CL_KERNEL_WORK_GROUP_SIZE).
+int32_t nwcl_kernel_work_group_size(nwcl_kernel *kernel, size_t *size);
+
+/// Sets an argument to `size` bytes of `value`, or to `size` bytes of local memory when `value` is NULL.
+int32_t nwcl_set_value(nwcl_kernel *kernel, uint32_t index, const void *value, size_t size);
+
+/// Sets an argument to a buffer, which must outlive the kernel's launches.
+int32_t nwcl_set_buffer(nwcl_kernel *kernel, uint32_t index, nwcl_buffer *buffer);
+
+/// Allocates `size` bytes on the device.
+int32_t nwcl_make_buffer(nwcl_session *session, size_t size, nwcl_buffer **buffer);
+
+/// Frees a buffer.
+void nwcl_release_buffer(nwcl_buffer *buffer);
+
+/// Copies `size` bytes from the host into a buffer and waits.
+int32_t nwcl_write(nwcl_session *session, nwcl_buffer *buffer, size_t offset, const void *source, size_t size);
+
+/// Copies `size` bytes from a buffer to the host and waits.
+int32_t nwcl_read(nwcl_session *session, nwcl_buffer *buffer, size_t offset, void *destination, size_t size);
+
+/// Enqueues `count` launches `repetitions` times in order and waits for the end.
+///
+/// `start_ns` and `end_ns` receive CLOCK_MONOTONIC before the first enqueue and after clFinish. A queue is never let
+/// grow beyond 16,384 launches; before that it is drained.
+int32_t nwcl_run(
+    nwcl_session *session, const nwcl_launch *launches, size_t count, uint64_t repetitions, uint64_t *start_ns,
+    uint64_t *end_ns);
+
+/// The name of an OpenCL error code, such as `CL_OUT_OF_RESOURCES`.
+const char *nwcl_error_name(int32_t status);
+
+/// Keeps standard output for the protocol of a worker: returns a new descriptor for it and points descriptor 1 at
+/// standard error, so that nothing a driver prints can mix with the protocol; −1 on failure. Closes every other
+/// inherited file first, so it belongs at the very start of a process.
+int32_t nwcl_take_standard_output(void);
+
+/// Ends this process when its parent process does, even while a driver call hangs (Linux PR_SET_PDEATHSIG).
+void nwcl_die_with_parent(void);

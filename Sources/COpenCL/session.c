@@ -1,0 +1,199 @@
+// Contexts, programs, buffers and the timed loop of launches.
+#include "loader.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MAX_QUEUED 16384
+
+struct nwcl_session {
+    cl_device_id device;
+    cl_context context;
+    cl_command_queue queue;
+};
+
+struct nwcl_program {
+    cl_device_id device;
+    cl_program program;
+};
+
+struct nwcl_kernel {
+    cl_device_id device;
+    cl_kernel kernel;
+};
+
+struct nwcl_buffer {
+    cl_mem memory;
+};
+
+int32_t nwcl_open(uint32_t platform, uint32_t device, nwcl_session **session) {
+    *session = NULL;
+    cl_platform_id platform_id;
+    cl_device_id device_id;
+    int32_t found = nwcl_find_device(platform, device, &platform_id, &device_id);
+    if (found != 0) { return found; }
+    nwcl_session *result = calloc(1, sizeof *result);
+    if (result == NULL) { return NWCL_UNUSABLE; }
+    result->device = device_id;
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)platform_id, 0};
+    cl_int status = CL_SUCCESS;
+    result->context = nwcl_table->clCreateContext(properties, 1, &device_id, NULL, NULL, &status);
+    if (status == CL_SUCCESS) { result->queue = nwcl_table->clCreateCommandQueue(result->context, device_id, 0, &status); }
+    if (status != CL_SUCCESS) {
+        nwcl_close(result);
+        return status;
+    }
+    *session = result;
+    return 0;
+}
+
+void nwcl_close(nwcl_session *session) {
+    if (session == NULL) { return; }
+    if (session->queue != NULL) { nwcl_table->clReleaseCommandQueue(session->queue); }
+    if (session->context != NULL) { nwcl_table->clReleaseContext(session->context); }
+    free(session);
+}
+
+// Errors stand at the end of a log, so the end is what is kept of one that is too long.
+static void copy_log(nwcl_session *session, cl_program program, char *log, size_t capacity) {
+    size_t size = 0;
+    if (nwcl_table->clGetProgramBuildInfo(program, session->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) != CL_SUCCESS
+        || size == 0 || size > (64u << 20)) {
+        return;
+    }
+    char *whole = malloc(size);
+    if (whole == NULL) { return; }
+    if (nwcl_table->clGetProgramBuildInfo(program, session->device, CL_PROGRAM_BUILD_LOG, size, whole, NULL)
+        == CL_SUCCESS) {
+        size_t length = strnlen(whole, size);
+        size_t kept = length < capacity - 1 ? length : capacity - 1;
+        memcpy(log, whole + length - kept, kept);
+        log[kept] = '\0';
+    }
+    free(whole);
+}
+
+int32_t nwcl_build(
+    nwcl_session *session, const char *source, const char *options, nwcl_program **program, char *log, size_t capacity) {
+    *program = NULL;
+    if (capacity == 0) { return CL_INVALID_VALUE; }
+    log[0] = '\0';
+    nwcl_program *result = calloc(1, sizeof *result);
+    if (result == NULL) { return NWCL_UNUSABLE; }
+    result->device = session->device;
+    cl_int status = CL_SUCCESS;
+    result->program = nwcl_table->clCreateProgramWithSource(session->context, 1, &source, NULL, &status);
+    if (status == CL_SUCCESS) {
+        status = nwcl_table->clBuildProgram(result->program, 1, &session->device, options, NULL, NULL);
+        if (status != CL_SUCCESS) { copy_log(session, result->program, log, capacity); }
+    }
+    if (status != CL_SUCCESS) {
+        nwcl_release_program(result);
+        return status;
+    }
+    *program = result;
+    return 0;
+}
+
+void nwcl_release_program(nwcl_program *program) {
+    if (program == NULL) { return; }
+    if (program->program != NULL) { nwcl_table->clReleaseProgram(program->program); }
+    free(program);
+}
+
+int32_t nwcl_make_kernel(nwcl_program *program, const char *name, nwcl_kernel **kernel) {
+    *kernel = NULL;
+    nwcl_kernel *result = calloc(1, sizeof *result);
+    if (result == NULL) { return NWCL_UNUSABLE; }
+    cl_int status = CL_SUCCESS;
+    result->device = program->device;
+    result->kernel = nwcl_table->clCreateKernel(program->program, name, &status);
+    if (status != CL_SUCCESS) {
+        free(result);
+        return status;
+    }
+    *kernel = result;
+    return 0;
+}
+
+void nwcl_release_kernel(nwcl_kernel *kernel) {
+    if (kernel == NULL) { return; }
+    nwcl_table->clReleaseKernel(kernel->kernel);
+    free(kernel);
+}
+
+int32_t nwcl_kernel_work_group_size(nwcl_kernel *kernel, size_t *size) {
+    *size = 0;
+    return nwcl_table->clGetKernelWorkGroupInfo(
+        kernel->kernel, kernel->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof *size, size, NULL);
+}
+
+int32_t nwcl_set_value(nwcl_kernel *kernel, uint32_t index, const void *value, size_t size) {
+    return nwcl_table->clSetKernelArg(kernel->kernel, index, size, value);
+}
+
+int32_t nwcl_set_buffer(nwcl_kernel *kernel, uint32_t index, nwcl_buffer *buffer) {
+    return nwcl_table->clSetKernelArg(kernel->kernel, index, sizeof buffer->memory, &buffer->memory);
+}
+
+int32_t nwcl_make_buffer(nwcl_session *session, size_t size, nwcl_buffer **buffer) {
+    *buffer = NULL;
+    nwcl_buffer *result = calloc(1, sizeof *result);
+    if (result == NULL) { return NWCL_UNUSABLE; }
+    cl_int status = CL_SUCCESS;
+    result->memory = nwcl_table->clCreateBuffer(session->context, CL_MEM_READ_WRITE, size, NULL, &status);
+    if (status != CL_SUCCESS) {
+        free(result);
+        return status;
+    }
+    *buffer = result;
+    return 0;
+}
+
+void nwcl_release_buffer(nwcl_buffer *buffer) {
+    if (buffer == NULL) { return; }
+    nwcl_table->clReleaseMemObject(buffer->memory);
+    free(buffer);
+}
+
+int32_t nwcl_write(nwcl_session *session, nwcl_buffer *buffer, size_t offset, const void *source, size_t size) {
+    return nwcl_table->clEnqueueWriteBuffer(
+        session->queue, buffer->memory, CL_TRUE, offset, size, source, 0, NULL, NULL);
+}
+
+int32_t nwcl_read(nwcl_session *session, nwcl_buffer *buffer, size_t offset, void *destination, size_t size) {
+    return nwcl_table->clEnqueueReadBuffer(
+        session->queue, buffer->memory, CL_TRUE, offset, size, destination, 0, NULL, NULL);
+}
+
+static uint64_t monotonic_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static cl_int enqueue(nwcl_session *session, const nwcl_launch *launch) {
+    return nwcl_table->clEnqueueNDRangeKernel(
+        session->queue, launch->kernel->kernel, launch->dimensions, NULL, launch->global_size, launch->local_size, 0,
+        NULL, NULL);
+}
+
+int32_t nwcl_run(
+    nwcl_session *session, const nwcl_launch *launches, size_t count, uint64_t repetitions, uint64_t *start_ns,
+    uint64_t *end_ns) {
+    size_t queued = 0;
+    cl_int status = CL_SUCCESS;
+    *start_ns = monotonic_ns();
+    for (uint64_t repetition = 0; repetition < repetitions && status == CL_SUCCESS; repetition++) {
+        for (size_t i = 0; i < count && status == CL_SUCCESS; i++) { status = enqueue(session, &launches[i]); }
+        queued += count;
+        if (queued >= MAX_QUEUED && status == CL_SUCCESS) {
+            status = nwcl_table->clFinish(session->queue);
+            queued = 0;
+        }
+    }
+    cl_int finished = nwcl_table->clFinish(session->queue);
+    *end_ns = monotonic_ns();
+    return status != CL_SUCCESS ? status : finished;
+}

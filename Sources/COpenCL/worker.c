@@ -1,0 +1,79 @@
+// What a worker process needs of the operating system, and the names of errors.
+#include "loader.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static pid_t original_parent;
+
+int32_t nwcl_take_standard_output(void) {
+    // Files of the parent that were opened without close-on-exec; an old kernel without the call keeps them open.
+    syscall(SYS_close_range, 3u, ~0u, 0u);
+    int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (kept < 0) { return -1; }
+    if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0) { return -1; }
+    return kept;
+}
+
+// The signal comes when the *thread* that made this process ends, which says nothing while its process lives.
+static void parent_signal(int number) {
+    (void)number;
+    if (getppid() != original_parent) { _exit(0); }
+}
+
+void nwcl_die_with_parent(void) {
+    original_parent = getppid();
+    struct sigaction action = {0};
+    action.sa_handler = parent_signal;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGUSR2, &action, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
+}
+
+typedef struct {
+    int32_t code;
+    const char *name;
+} error_name;
+
+#define NAMED(code) {code, #code}
+static const error_name error_names[] = {
+    NAMED(NWCL_NO_LOADER),
+    NAMED(NWCL_UNUSABLE),
+    NAMED(CL_DEVICE_NOT_FOUND),
+    NAMED(CL_DEVICE_NOT_AVAILABLE),
+    NAMED(CL_COMPILER_NOT_AVAILABLE),
+    NAMED(CL_MEM_OBJECT_ALLOCATION_FAILURE),
+    NAMED(CL_OUT_OF_RESOURCES),
+    NAMED(CL_OUT_OF_HOST_MEMORY),
+    NAMED(CL_BUILD_PROGRAM_FAILURE),
+    NAMED(CL_INVALID_VALUE),
+    NAMED(CL_INVALID_DEVICE),
+    NAMED(CL_INVALID_CONTEXT),
+    NAMED(CL_INVALID_COMMAND_QUEUE),
+    NAMED(CL_INVALID_MEM_OBJECT),
+    NAMED(CL_INVALID_BUILD_OPTIONS),
+    NAMED(CL_INVALID_PROGRAM_EXECUTABLE),
+    NAMED(CL_INVALID_KERNEL_NAME),
+    NAMED(CL_INVALID_KERNEL),
+    NAMED(CL_INVALID_ARG_INDEX),
+    NAMED(CL_INVALID_ARG_VALUE),
+    NAMED(CL_INVALID_ARG_SIZE),
+    NAMED(CL_INVALID_KERNEL_ARGS),
+    NAMED(CL_INVALID_WORK_DIMENSION),
+    NAMED(CL_INVALID_WORK_GROUP_SIZE),
+    NAMED(CL_INVALID_WORK_ITEM_SIZE),
+    NAMED(CL_INVALID_GLOBAL_WORK_SIZE),
+    NAMED(CL_INVALID_BUFFER_SIZE),
+};
+#undef NAMED
+
+const char *nwcl_error_name(int32_t status) {
+    for (size_t i = 0; i < sizeof error_names / sizeof error_names[0]; i++) {
+        if (error_names[i].code == status) { return error_names[i].name; }
+    }
+    return "an unknown OpenCL error";
+}

@@ -1,0 +1,129 @@
+import CPUKernels
+public import NodeModel
+
+/// Runs workloads on the processors of this node with nodewatt's own kernels.
+public final class CPUBackend: ComputeBackend {
+    /// The instruction set all kernels use.
+    public let instructionSet: InstructionSet
+
+    /// Chooses the instruction set.
+    ///
+    /// - Parameter environment: The process's environment; `NODEWATT_ISA` forces an instruction set.
+    /// - Throws: `UsageError` when the one named is unknown or not supported here.
+    public init(environment: [String: String]) throws {
+        instructionSet = try InstructionSet.resolve(environment: environment)
+    }
+
+    /// `native`.
+    public var name: String { "native" }
+
+    /// The hardware threads a trial uses by default: one per core, no more than the control group's quota can keep busy.
+    ///
+    /// - Parameter topology: The running machine.
+    /// - Returns: Operating-system numbers, at least one unless nothing is allowed.
+    public static func threads(in topology: Topology) -> [Int] {
+        let all = topology.oneThreadPerCore
+        guard let quota = topology.cgroup.cpuQuota, quota > 0, quota < Double(all.count) else { return all }
+        return Array(all.prefix(max(1, Int(quota.rounded(.up)))))
+    }
+
+    /// Offers the processors of the running machine as one device.
+    ///
+    /// - Parameter topology: The running machine.
+    /// - Returns: The device `cpu`, or why there is none.
+    public func devices(in topology: Topology) -> DeviceInventory {
+        guard topology.isThisSystem else {
+            return DeviceInventory(unavailable: [
+                Unavailable(
+                    subject: "cpu", reason: "the topology is not of this machine, so its processors cannot be used")
+            ])
+        }
+        let threads = Self.threads(in: topology)
+        let caches = CacheShares(topology: topology, threads: threads)
+        let information = topology.root.flattened.map(\.information).reduce(into: [:]) { all, some in
+            all.merge(some) { first, _ in first }
+        }
+        let device = Device(
+            id: .cpu, kind: .cpu, backend: name, name: information["CPUModel"] ?? "CPU",
+            vendor: information["CPUVendor"] ?? "unknown", driver: instructionSet.name, computeUnits: threads.count,
+            memoryBytes: topology.memoryBytes, maximumAllocationBytes: topology.memoryBytes, topologyObject: "machine",
+            properties: [
+                "isa": instructionSet.name, "isa_features": instructionSet.features,
+                "isa_available": InstructionSet.all.filter(\.isSupported).map(\.name).joined(separator: " "),
+                "threads": threads.map(String.init).joined(separator: " "),
+                "l1_bytes_per_thread": "\(caches.l1)", "l2_bytes_per_thread": "\(caches.l2)",
+                "l3_bytes_per_thread": "\(caches.l3)",
+            ])
+        return DeviceInventory(devices: [device])
+    }
+
+    /// Makes a workload ready on a new team of pinned threads.
+    ///
+    /// - Parameters:
+    ///   - plan: What to run; without threads, ``threads(in:)`` are used.
+    ///   - device: The device `cpu`.
+    ///   - topology: The running machine.
+    ///   - seed: The seed of all random data.
+    /// - Returns: The workload; releasing it frees its memory and ends its threads.
+    /// - Throws: `TrialFailure` with the status the row gets; `UsageError` for a foreign topology or processors this
+    ///   process may not use.
+    public func prepare(_ plan: TrialPlan, on device: Device, in topology: Topology, seed: UInt32) throws
+        -> any PreparedWorkload
+    {
+        guard nw_built_optimised() else {
+            throw TrialFailure(.failed, "debug build: its figures mean nothing. Build with `swift build -c release`")
+        }
+        guard device.id == .cpu else {
+            throw TrialFailure(.unsupported, "\(device.id) is not driven by native kernels")
+        }
+        guard topology.isThisSystem else { throw UsageError("a foreign topology cannot be benchmarked") }
+        let threads = try Self.usable(plan.threads, in: topology)
+        let memory = MemoryGuard(topology: topology)
+        func context() throws -> KernelContext {
+            KernelContext(isa: instructionSet, team: try ThreadTeam(threads: threads), seed: seed)
+        }
+        switch plan.workload {
+        case .peak(.f32): return try PeakWorkload(context())
+        case .readBandwidth(let bytes):
+            try memory.require(bytes)
+            return try ReadWorkload(context(), bytes: bytes)
+        case .gemm(let shape, .f32):
+            try memory.require(ProductWorkload.bytesNeeded(shape))
+            return try ProductWorkload(
+                context(), shape: shape, caches: CacheShares(topology: topology, threads: threads))
+        case .decode(let step) where step.weights == .bf16 || step.weights == .f16:
+            try Self.validate(step)
+            try memory.require(DecodeWorkload.bytesNeeded(step))
+            return try DecodeWorkload(context(), program: DecodeProgram(step))
+        case .peak(let precision), .gemm(_, let precision):
+            throw TrialFailure(
+                .unsupported, "the native kernels have no \(precision.rawValue) \(plan.workload.name.rawValue)")
+        case .decode(let step):
+            throw TrialFailure(.unsupported, "weights must be bf16 or f16, not \(step.weights.rawValue)")
+        }
+    }
+
+    /// Refuses a model whose figures do not fit together as a status of the row.
+    private static func validate(_ step: DecodeStep) throws {
+        do {
+            try step.model.validate(source: step.model.name)
+        } catch let error as InputError {
+            throw TrialFailure(.unsupported, error.description)
+        }
+        guard (0...1 << 20).contains(step.contextTokens) else {
+            throw TrialFailure(.unsupported, "a context of \(step.contextTokens) tokens is not in 0...1048576")
+        }
+    }
+
+    /// The plan's threads, or the default ones, all allowed and each once.
+    private static func usable(_ planned: [Int], in topology: Topology) throws -> [Int] {
+        let threads = planned.isEmpty ? Self.threads(in: topology) : planned
+        guard !threads.isEmpty else { throw UsageError("this process may use no processor") }
+        let allowed = Set(topology.allowedThreads)
+        if let foreign = threads.first(where: { !allowed.contains($0) }) {
+            throw UsageError("processor \(foreign) is not among those this process may use: \(topology.allowedThreads)")
+        }
+        guard Set(threads).count == threads.count else { throw UsageError("a processor is named twice in \(threads)") }
+        return threads
+    }
+}

@@ -1,0 +1,2 @@
+#include <powercap.h>
+#include <powercap-sysfs.h>

@@ -1,0 +1,74 @@
+import Glibc
+import HostProbe
+public import NodeModel
+
+/// A RAPL energy counter: one zone of the kernel's powercap tree.
+///
+/// The counter has 32 bits of a unit that the kernel does not publish; the largest value it publishes is
+/// (2^32 - 1) units, which gives the unit, and one unit more gives the modulus.
+public final class RAPLMeter: EnergyMeter, PowerBounded {
+    /// The zone, graded counter.
+    public let description: MeterDescription
+    /// Twice the largest power limit of the zone, or what no package draws.
+    public let plausibleWatts: Watts
+    private let counter: any PowercapCounter
+    private let rangeMicrojoules: UInt64
+    private let clock: MeterClock
+
+    init(_ zone: RAPLZone, counter: any PowercapCounter, options: MeterOptions, label: String, prefix: String) {
+        let range = Double(zone.rangeMicrojoules) * 1e-6
+        let unit = range / Double(UInt32.max)
+        description = MeterDescription(
+            id: "\(prefix):\(zone.address.name)", source: label, domain: zone.domain, grade: .counter,
+            // The files hold whole microjoules, so no finer step can be seen.
+            resolutionJoules: Joules(max(unit, 1e-6)), updatePeriodSeconds: Seconds(1e-3),
+            wrapRangeJoules: Joules(range + unit),
+            relativeUncertainty: Self.relativeUncertainty(options.processor), boundary: Self.boundary(zone.domain))
+        plausibleWatts = zone.plausibleWatts
+        rangeMicrojoules = zone.rangeMicrojoules
+        self.counter = counter
+        self.clock = options.clock
+    }
+
+    /// Reads the meter now.
+    ///
+    /// - Returns: The counter, in steps of whole microjoules.
+    /// - Throws: `SystemFailure` when the file cannot be read or holds no value of this counter.
+    public func read() throws -> TimedReading {
+        do {
+            let value = try counter.microjoules()
+            let instant = clock.now()
+            guard value <= rangeMicrojoules else {
+                throw SystemFailure(
+                    action: "reading \(description.id)",
+                    reason: "\(value) uJ is above the zone's largest value, \(rangeMicrojoules) uJ")
+            }
+            return TimedReading(instant: instant, reading: .counter(Joules(Double(value) * 1e-6)))
+        } catch let failure as PowercapFailure {
+            throw failure.systemFailure
+        }
+    }
+
+    /// Assumed, as no vendor publishes one: Intel measures since Haswell; AMD estimates from activity.
+    private static func relativeUncertainty(_ processor: ProcessorKind?) -> Double {
+        processor?.vendor == "GenuineIntel" ? 0.03 : 0.05
+    }
+
+    private static func boundary(_ domain: EnergyDomain) -> String {
+        let rest = "no power-supply loss, fans, disks, network cards, GPUs"
+        return switch domain.kind {
+        case .package: "the processor package; no memory, \(rest)"
+        case .dram: "the package's memory channels; \(rest)"
+        case .core: "the package's cores, already part of the package"
+        case .uncore: "the package's graphics or uncore, already part of the package"
+        case .platform: "the platform as the board's maker wired it, packages included; reported apart"
+        default: "not known; reported apart"
+        }
+    }
+}
+
+/// A meter that knows which power cannot be true.
+public protocol PowerBounded: EnergyMeter {
+    /// A reading that means more power than this is an error of the counter.
+    var plausibleWatts: Watts { get }
+}

@@ -1,0 +1,123 @@
+public import NodeModel
+
+/// One meter over a window.
+struct MeterWindow {
+    var description: MeterDescription
+    var joules: Double?
+    var halfWidth: Double
+    var problem: String?
+}
+
+/// Turns the tracks' edges into the energy of a window; pure.
+public enum WindowAssembly {
+    /// A counter that does not step for longer than this has stopped.
+    static let standingSeconds = 1.0
+
+    /// The edges of all meters at one end of a window.
+    public struct Moment: Sendable {
+        /// When the window began or ended.
+        public var instant: MonotonicInstant
+        /// One edge for each meter.
+        public var edges: [MeterTrack.Edge]
+
+        /// Creates one end of a window.
+        public init(instant: MonotonicInstant, edges: [MeterTrack.Edge]) {
+            self.instant = instant
+            self.edges = edges
+        }
+    }
+
+    /// The energy between two moments.
+    ///
+    /// The total is that of the domains ``DomainCover`` chooses. When one of them that cannot be left out gave no
+    /// energy, a node-level meter stands in; without one the total is unknown. The interval adds up, for each meter in
+    /// the total: its resolution, mean power times its update period and the time between the window's edges and its
+    /// own readings, mean power times interpolated time, and its own relative uncertainty. They are added, not
+    /// combined as independent, because they are bounds rather than deviations.
+    ///
+    /// - Parameters:
+    ///   - begin: The window's begin.
+    ///   - end: The window's end.
+    ///   - meters: What is metered, in the order of the edges.
+    ///   - expectedPackages: How many packages the node has, where that is known.
+    /// - Returns: The energy of each domain and of their cover. The row of a power model is left out unless it is the
+    ///   total.
+    public static func energy(
+        from begin: Moment, to end: Moment, meters: [MeterDescription], expectedPackages: Int?
+    ) -> WindowEnergy {
+        let seconds = end.instant.since(begin.instant).rawValue
+        let rows = meters.indices.map { index in
+            row(meters[index], begin.edges[index], end.edges[index], begin.instant, end.instant)
+        }
+        let chosen = total(rows, expectedPackages)
+        let domains = rows.indices.compactMap { index -> DomainEnergy? in
+            let row = rows[index]
+            let inTotal = chosen.contains(index)
+            if row.description.grade == .modelled, !inTotal, rows.count > 1 { return nil }
+            return DomainEnergy(
+                name: row.description.domain.name, source: row.description.source, grade: row.description.grade,
+                energyJoules: row.joules.map { Joules($0) }, inTotal: inTotal, problem: row.problem)
+        }
+        guard !chosen.isEmpty else {
+            return WindowEnergy(durationSeconds: Seconds(seconds), total: nil, grade: .none, domains: domains)
+        }
+        let sum = chosen.compactMap { rows[$0].joules }.reduce(0, +)
+        let half = chosen.map { rows[$0].halfWidth }.reduce(0, +)
+        return WindowEnergy(
+            durationSeconds: Seconds(seconds),
+            total: Estimate(Joules(sum), low: Joules(max(0, sum - half)), high: Joules(sum + half)),
+            grade: chosen.map { rows[$0].description.grade }.min() ?? .none, domains: domains)
+    }
+
+    private static func total(_ rows: [MeterWindow], _ expectedPackages: Int?) -> [Int] {
+        let cover = DomainCover.inTotal(rows.map(\.description.domain), expectedPackages: expectedPackages)
+        let isWhole = cover.allSatisfy { index in
+            rows[index].joules != nil || !DomainCover.isEssential(rows[index].description.domain.kind)
+        }
+        if isWhole { return cover.filter { rows[$0].joules != nil } }
+        let standIn = rows.indices.first { rows[$0].description.domain.kind == .node && rows[$0].joules != nil }
+        return standIn.map { [$0] } ?? []
+    }
+
+    private static func row(
+        _ meter: MeterDescription, _ begin: MeterTrack.Edge, _ end: MeterTrack.Edge, _ from: MonotonicInstant,
+        _ to: MonotonicInstant
+    ) -> MeterWindow {
+        var problems: [String] = []
+        let failed = end.failures - begin.failures
+        let rejected = end.implausible - begin.implausible
+        if failed > 0 { problems.append("\(failed) failed reads, last: \(end.failure ?? "unknown")") }
+        if rejected > 0 { problems.append("\(rejected) implausible readings rejected") }
+        var window = MeterWindow(description: meter, joules: nil, halfWidth: 0)
+
+        guard begin.isFresh, end.isFresh, let first = begin.instant, let last = end.instant else {
+            if !begin.isFresh, let failure = begin.failure, failed == 0 { problems.append(failure) }
+            problems.append("not read at the window's \(begin.isFresh ? "end" : "begin")")
+            return finished(window, problems)
+        }
+        guard end.breaks == begin.breaks else {
+            problems.append("the counter was reset, or not read for so long that it may have wrapped twice")
+            return finished(window, problems)
+        }
+        let joules = end.joules - begin.joules
+        let seconds = last.since(first).rawValue
+        guard joules > 0, seconds > 0 else {
+            problems.append(
+                seconds > standingSeconds
+                    ? "counter did not advance" : "counter did not advance in a window this short")
+            return finished(window, problems)
+        }
+        let power = joules / seconds
+        let latency = abs(first.since(from).rawValue) + abs(last.since(to).rawValue)
+        let loose = meter.updatePeriodSeconds.rawValue + latency + (end.interpolatedSeconds - begin.interpolatedSeconds)
+        window.joules = joules
+        window.halfWidth = meter.resolutionJoules.rawValue + power * loose + meter.relativeUncertainty * joules
+        return finished(window, problems)
+    }
+
+    private static func finished(_ window: MeterWindow, _ problems: [String]) -> MeterWindow {
+        var window = window
+        window.problem = problems.isEmpty ? nil : problems.joined(separator: "; ")
+        return window
+    }
+}

@@ -1,0 +1,50 @@
+public import NodeModel
+
+/// How much to measure.
+public enum SuiteName: String, Codable, Sendable, CaseIterable {
+    /// At most a minute on a small node.
+    case quick
+    /// Several sizes, longer samples: minutes.
+    case standard
+    /// Everything, for acceptance tests: tens of minutes on large nodes.
+    case full
+}
+
+/// The sizes and times of a suite.
+public struct Suite: Hashable, Sendable {
+    /// Which suite it is.
+    public var name: SuiteName
+    /// The edges of the square matrix products on CPUs.
+    public var cpuMatrixEdges: [Int]
+    /// The edges of the square matrix products on GPUs and accelerators.
+    public var acceleratorMatrixEdges: [Int]
+    /// Tokens in the cache before each decode step.
+    public var contextTokens: [Int]
+    /// Formats of the decode step's weights.
+    public var weightFormats: [Precision]
+    /// The model of the decode step, by its name in `Profiles/models`.
+    public var model: String
+    /// The longest measured part of a trial.
+    public var budget: Seconds
+    /// The shortest measured part of a trial: clocks and neighbours change over seconds.
+    public var minimumTime: Seconds
+    /// How long idle power is watched, before and after.
+    public var idleTime: Seconds
+
+    /// The suites there are.
+    public static let all: [SuiteName: Suite] = [
+        .quick: Suite(
+            name: .quick, cpuMatrixEdges: [2_048], acceleratorMatrixEdges: [4_096], contextTokens: [128],
+            weightFormats: [.bf16], model: "tinyllama-1.1b", budget: Seconds(3), minimumTime: Seconds(2),
+            idleTime: Seconds(2)),
+        .standard: Suite(
+            name: .standard, cpuMatrixEdges: [1_024, 2_048, 4_096], acceleratorMatrixEdges: [2_048, 4_096, 8_192],
+            contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], model: "tinyllama-1.1b", budget: Seconds(10),
+            minimumTime: Seconds(6), idleTime: Seconds(5)),
+        .full: Suite(
+            name: .full, cpuMatrixEdges: [512, 1_024, 2_048, 4_096, 8_192],
+            acceleratorMatrixEdges: [1_024, 2_048, 4_096, 8_192, 16_384], contextTokens: [128, 1_024, 2_047],
+            weightFormats: [.bf16, .f16], model: "tinyllama-1.1b", budget: Seconds(30), minimumTime: Seconds(20),
+            idleTime: Seconds(10)),
+    ]
+}

@@ -1,0 +1,52 @@
+/// Makes text from outside the program fit to be shown and stored.
+public enum OutsideText {
+    /// One line without anything that could steer a terminal.
+    ///
+    /// Control characters, line separators and characters that reorder text are dropped, runs of white space become
+    /// one space, and what is longer than the limit is cut.
+    ///
+    /// - Parameters:
+    ///   - text: Text of any origin.
+    ///   - limit: The most characters to keep.
+    /// - Returns: Printable text, possibly empty.
+    public static func printable(_ text: String, limit: Int = 200) -> String {
+        var scalars = String.UnicodeScalarView()
+        var gap = false
+        for scalar in text.unicodeScalars {
+            if scalar.properties.isWhitespace {
+                gap = true
+            } else if !isUnprintable(scalar) {
+                if gap, !scalars.isEmpty { scalars.append(" ") }
+                gap = false
+                scalars.append(scalar)
+                if scalars.count >= limit { break }
+            }
+        }
+        return String(scalars)
+    }
+
+    private static func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .surrogate, .unassigned, .privateUse, .lineSeparator, .paragraphSeparator: true
+        default: scalar == "\u{FFFD}"
+        }
+    }
+
+    /// The value of a `key : value` or `key=value` line.
+    ///
+    /// - Parameters:
+    ///   - key: The exact key.
+    ///   - text: Lines such as those of `/proc/cpuinfo` or `/etc/os-release`.
+    ///   - separator: The character between key and value.
+    /// - Returns: The first such line's value, trimmed and printable; `nil` when there is none or it is empty.
+    public static func value(of key: String, in text: String, separator: Character = ":") -> String? {
+        for line in text.split(whereSeparator: \.isNewline) {
+            guard let middle = line.firstIndex(of: separator),
+                printable(String(line[..<middle])) == key
+            else { continue }
+            let value = printable(String(line[line.index(after: middle)...]))
+            return value.isEmpty ? nil : value
+        }
+        return nil
+    }
+}

@@ -1,0 +1,119 @@
+/// The number format of a workload's operands.
+public enum Precision: String, Codable, Sendable, CaseIterable {
+    case f64, f32, f16, bf16, i8
+}
+
+/// The dimensions of C(M×N) = A(M×K) · B(K×N), all row-major.
+public struct GEMMShape: Hashable, Codable, Sendable, CustomStringConvertible {
+    /// Rows of A and C.
+    public var m: Int
+    /// Columns of B and C.
+    public var n: Int
+    /// Columns of A and rows of B.
+    public var k: Int
+
+    /// Creates a shape.
+    public init(m: Int, n: Int, k: Int) {
+        self.m = m
+        self.n = n
+        self.k = k
+    }
+
+    /// Reads `MxNxK`, or one number for a cube; `nil` unless all are between 1 and 65,536.
+    public init?(_ text: String) {
+        let parts = text.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+        let numbers = parts.compactMap(\.self)
+        guard numbers.count == parts.count, numbers.allSatisfy({ (1...65_536).contains($0) }) else { return nil }
+        switch numbers.count {
+        case 1: self.init(m: numbers[0], n: numbers[0], k: numbers[0])
+        case 3: self.init(m: numbers[0], n: numbers[1], k: numbers[2])
+        default: return nil
+        }
+    }
+
+    /// Operations of one product: 2·M·N·K.
+    public var flops: Flops { Flops(2 * Double(m) * Double(n) * Double(k)) }
+
+    /// `MxNxK`.
+    public var description: String { "\(m)x\(n)x\(k)" }
+}
+
+/// One decode step: a single new token for each sequence of the batch.
+public struct DecodeStep: Hashable, Codable, Sendable {
+    /// The model whose shape is used.
+    public var model: ModelShape
+    /// The format of the weights and of the key-value cache: ``Precision/bf16`` or ``Precision/f16``.
+    public var weights: Precision
+    /// Tokens already in the key-value cache; the new token attends to these and to itself.
+    public var contextTokens: Int
+
+    /// Creates a step for one sequence.
+    public init(model: ModelShape, weights: Precision, contextTokens: Int) {
+        self.model = model
+        self.weights = weights
+        self.contextTokens = contextTokens
+    }
+}
+
+/// What a trial computes.
+public enum Workload: Hashable, Codable, Sendable {
+    /// Fused multiply-adds on registers alone: the ceiling of every compute figure.
+    case peak(Precision)
+    /// Reads of `bytes` bytes that no cache can hold.
+    case readBandwidth(bytes: Int)
+    /// A matrix product.
+    case gemm(GEMMShape, Precision)
+    /// One LLM decode step.
+    case decode(DecodeStep)
+
+    /// The name on the command line and in records: `peak`, `bandwidth`, `gemm`, `llm`.
+    public var name: WorkloadName {
+        switch self {
+        case .peak: .peak
+        case .readBandwidth: .bandwidth
+        case .gemm: .gemm
+        case .decode: .llm
+        }
+    }
+
+    /// The operands' format; for an LLM that of its weights.
+    public var precision: Precision? {
+        switch self {
+        case .peak(let precision), .gemm(_, let precision): precision
+        case .decode(let step): step.weights
+        case .readBandwidth: nil
+        }
+    }
+
+    /// The size in one word: `2048x2048x2048`, `1073741824B`, the model's name; `nil` for the peak.
+    public var shape: String? {
+        switch self {
+        case .peak: nil
+        case .readBandwidth(let bytes): "\(bytes)B"
+        case .gemm(let shape, _): "\(shape)"
+        case .decode(let step): step.model.name
+        }
+    }
+}
+
+/// The workloads a user can name.
+public enum WorkloadName: String, Codable, Sendable, CaseIterable {
+    case peak, bandwidth, gemm, llm
+}
+
+/// The countable work of one repetition of a workload.
+public struct Work: Hashable, Codable, Sendable {
+    /// Floating-point operations, where the workload is counted in them.
+    public var flops: Flops?
+    /// Bytes of explicit traffic, where the workload is counted in them.
+    public var bytes: Double?
+    /// Tokens produced.
+    public var tokens: Double?
+
+    /// Creates an amount of work.
+    public init(flops: Flops? = nil, bytes: Double? = nil, tokens: Double? = nil) {
+        self.flops = flops
+        self.bytes = bytes
+        self.tokens = tokens
+    }
+}

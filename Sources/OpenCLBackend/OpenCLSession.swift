@@ -1,0 +1,68 @@
+import COpenCL
+public import NodeModel
+
+/// One device of the OpenCL loader in this process, without isolation: what a worker runs, and what tests drive.
+///
+/// Loading a driver may crash the process; ``OpenCLBackend`` does it in children.
+public final class OpenCLSession {
+    /// The device, its identifier numbered by this process's loader.
+    public let device: Device
+    private let queue: DeviceQueue
+    private let tuning: Tuning
+
+    /// Opens the loader and a device.
+    ///
+    /// - Parameters:
+    ///   - platform: The platform's index in the loader's order.
+    ///   - index: The device's index in the platform.
+    ///   - kernels: The kind of device whose kernels to use; by default the device's own. Tests run the kernels for
+    ///     GPUs on processors with it.
+    ///   - report: Told before every step that may crash or hang.
+    /// - Throws: `TrialFailure` when there is no loader or no such device.
+    public init(
+        platform: Int = 0, device index: Int = 0, kernels: DeviceKind? = nil,
+        report: @escaping (_ step: String, _ kind: StepKind) -> Void = { _, _ in }
+    ) throws {
+        let scan = try Self.load()
+        guard platform < scan, platform >= 0, index >= 0 else {
+            throw TrialFailure(.failed, "there is no OpenCL platform \(platform); the loader shows \(scan)")
+        }
+        device = DeviceScan.describe(platform: platform, device: index, platformName: "").device
+        var styled = device
+        styled.kind = kernels ?? device.kind
+        tuning = Tuning(styled)
+        queue = try DeviceQueue(platform: platform, device: index, report: report)
+    }
+
+    private static func load() throws -> Int {
+        var message = [CChar](repeating: 0, count: 512)
+        guard nwcl_load(&message, message.count) == 0 else {
+            let bytes = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+            throw TrialFailure(.failed, CleanText.line(String(decoding: bytes, as: UTF8.self)))
+        }
+        var count: UInt32 = 0
+        return nwcl_platform_count(&count) == 0 ? Int(count) : 0
+    }
+
+    /// Makes a workload ready on this device.
+    ///
+    /// - Parameters:
+    ///   - workload: What to compute.
+    ///   - seed: The seed of all data.
+    /// - Returns: The prepared workload; releasing it frees its buffers and kernels.
+    /// - Throws: `TrialFailure` with the status the row gets.
+    public func prepare(_ workload: Workload, seed: UInt32) throws -> any PreparedWorkload {
+        switch workload {
+        case .peak(.f32): return try PeakWorkload(queue: queue, device: device, tuning: tuning, seed: seed)
+        case .readBandwidth(let bytes):
+            return try ReadWorkload(bytes: bytes, queue: queue, device: device, tuning: tuning, seed: seed)
+        case .gemm(let shape, .f32):
+            return try ProductWorkload(shape: shape, queue: queue, device: device, tuning: tuning, seed: seed)
+        case .decode(let step):
+            return try DecodeWorkload(step: step, queue: queue, device: device, tuning: tuning, seed: seed)
+        case .peak(let precision), .gemm(_, let precision):
+            throw TrialFailure(
+                .unsupported, "\(workload.name.rawValue) in \(precision.rawValue); the OpenCL kernels have f32")
+        }
+    }
+}

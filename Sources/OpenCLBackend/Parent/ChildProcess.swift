@@ -1,0 +1,166 @@
+import Glibc
+import NodeModel
+
+/// What reading a line of a child ended with.
+enum ChildEvent {
+    case line([UInt8])
+    /// The child closed its output; how it ended, in words.
+    case ended(String)
+    case timedOut
+    case tooLong
+}
+
+/// A child with its own process group and sockets as its three standard channels.
+///
+/// Never blocks without a deadline and never raises SIGPIPE in this process.
+final class ChildProcess {
+    private static let longestLine = 1 << 20
+    private static let tailBytes = 4_096
+
+    private let pid: pid_t
+    private var input: Int32
+    private let output: Int32
+    private let errors: Int32
+    private var pending: [UInt8] = []
+    private var errorTail: [UInt8] = []
+    private var outputOpen = true
+    private var errorsOpen = true
+    private var exitStatus: Int32?
+
+    /// Starts a program.
+    ///
+    /// - Throws: `TrialFailure` when it cannot be started.
+    init(executable: String, arguments: [String], environment: [String: String]) throws {
+        let ends = try ChildEnds()
+        do {
+            pid = try ends.spawn(executable, arguments: [executable] + arguments, environment: environment)
+        } catch {
+            ends.closeAll()
+            throw error
+        }
+        ends.closeChildEnds()
+        (input, output, errors) = (ends.input.parent, ends.output.parent, ends.errors.parent)
+    }
+
+    deinit {
+        if exitStatus == nil { kill() }
+        closeInput()
+        close(output)
+        close(errors)
+    }
+
+    /// Writes bytes to the child's standard input; a child that reads nothing is an error, not a wait.
+    func send(_ bytes: [UInt8]) -> Bool {
+        guard input >= 0 else { return false }
+        let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+        return bytes.withUnsafeBytes { Glibc.send(input, $0.baseAddress, $0.count, flags) } == bytes.count
+    }
+
+    /// Closes the child's standard input, which asks a worker to end.
+    func closeInput() {
+        if input >= 0 { close(input) }
+        input = -1
+    }
+
+    /// The next line of the child's output, without its newline.
+    func line(until deadline: MonotonicInstant) -> ChildEvent {
+        while true {
+            if let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = Array(pending[..<end])
+                pending.removeSubrange(...end)
+                return .line(line)
+            }
+            if pending.count > Self.longestLine { return .tooLong }
+            if !outputOpen { return .ended(ending(until: deadline)) }
+            guard pump(until: deadline) else { return .timedOut }
+        }
+    }
+
+    /// The last of what the child wrote to standard error, in one line.
+    var lastWords: String { CleanText.line(String(decoding: errorTail, as: UTF8.self), limit: 400) }
+
+    /// Kills the child and whatever it started, and waits a short while for its end; a process stuck in the kernel is
+    /// left behind.
+    func kill() {
+        guard exitStatus == nil else { return }
+        _ = Glibc.kill(-pid, SIGKILL)
+        _ = Glibc.kill(pid, SIGKILL)
+        reap(until: .now.advanced(by: Seconds(1)))
+    }
+
+    /// Waits for the child to end by itself, then kills it.
+    func finish(grace: Seconds) {
+        closeInput()
+        let deadline = MonotonicInstant.now.advanced(by: grace)
+        while exitStatus == nil, outputOpen || errorsOpen, pump(until: deadline) { pending.removeAll() }
+        reap(until: deadline)
+        kill()
+    }
+
+    /// Reads what is there, waiting for it until the deadline.
+    private func pump(until deadline: MonotonicInstant) -> Bool {
+        var files = [
+            pollfd(fd: outputOpen ? output : -1, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: errorsOpen ? errors : -1, events: Int16(POLLIN), revents: 0),
+        ]
+        let left = deadline.since(.now).rawValue
+        guard left > 0 else { return false }
+        let ready = poll(&files, nfds_t(files.count), Int32(min(left * 1_000 + 1, 60_000)))
+        guard ready > 0 else { return deadline.since(.now).rawValue > 0 }
+        if files[0].revents != 0 { outputOpen = take(output) { pending += $0 } }
+        if files[1].revents != 0 {
+            errorsOpen = take(errors) { errorTail = Array((errorTail + $0).suffix(Self.tailBytes)) }
+        }
+        return true
+    }
+
+    private func take(_ file: Int32, _ use: ([UInt8]) -> Void) -> Bool {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let count = read(file, &buffer, buffer.count)
+        if count > 0 { use(Array(buffer.prefix(count))) }
+        return count > 0 || (count < 0 && (errno == EINTR || errno == EAGAIN))
+    }
+
+    private func reap(until deadline: MonotonicInstant) {
+        while exitStatus == nil {
+            var status: Int32 = 0
+            let result = waitpid(pid, &status, WNOHANG)
+            if result == pid { exitStatus = status }
+            // Somebody else reaped it: how it ended cannot be known, but it has.
+            if result < 0 && errno == ECHILD { exitStatus = 0 }
+            guard exitStatus == nil, deadline.since(.now).rawValue > 0 else { return }
+            usleep(1_000)
+        }
+    }
+
+    private func ending(until deadline: MonotonicInstant) -> String {
+        let patience = MonotonicInstant.now.advanced(by: Seconds(1))
+        while errorsOpen, pump(until: patience) {}
+        reap(until: patience)
+        guard let exitStatus else { return "closed its output" }
+        let signal = exitStatus & 0x7f
+        if signal != 0 { return "was ended by \(SignalName.of(signal))" }
+        return "exited with status \(exitStatus >> 8 & 0xff)"
+    }
+}
+
+/// The names of the signals drivers die of.
+enum SignalName {
+    private static let names: [Int32: String] = [
+        SIGSEGV: "SIGSEGV", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGILL: "SIGILL", SIGFPE: "SIGFPE",
+        SIGKILL: "SIGKILL", SIGTERM: "SIGTERM", SIGSYS: "SIGSYS", SIGTRAP: "SIGTRAP", SIGPIPE: "SIGPIPE",
+        SIGXCPU: "SIGXCPU", SIGINT: "SIGINT", SIGHUP: "SIGHUP",
+    ]
+
+    /// The name, or `signal N`.
+    static func of(_ number: Int32) -> String { names[number] ?? "signal \(number)" }
+}
+
+extension MonotonicInstant {
+    /// Now, on `CLOCK_MONOTONIC`.
+    static var now: MonotonicInstant {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return MonotonicInstant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+    }
+}

@@ -1,0 +1,92 @@
+import NodeModel
+
+/// A worker for one driver: sends requests, follows the steps it announces, and kills it when one takes too long.
+///
+/// After a failure every further request fails with the same reason.
+final class WorkerConnection {
+    private let child: ChildProcess
+    private let driver: String
+    private let limits: WorkerLimits
+    private var failure: TrialFailure?
+
+    /// Starts a worker.
+    ///
+    /// - Parameters:
+    ///   - launch: The program.
+    ///   - environment: Its whole environment.
+    ///   - driver: The platform or driver it loads, for messages.
+    ///   - limits: How long steps may take.
+    /// - Throws: `TrialFailure` when the program cannot be started.
+    init(_ launch: WorkerLaunch, environment: [String: String], driver: String, limits: WorkerLimits) throws {
+        child = try ChildProcess(
+            executable: launch.executable, arguments: launch.arguments, environment: environment)
+        self.driver = driver
+        self.limits = limits
+    }
+
+    deinit { if failure == nil { child.finish(grace: limits.grace) } else { child.kill() } }
+
+    /// Sends a request and waits for its result.
+    ///
+    /// - Parameters:
+    ///   - request: What to do.
+    ///   - allowance: Time granted to a batch on top of its limit.
+    /// - Returns: The result, never an announcement or a failure.
+    /// - Throws: `TrialFailure`: the worker's own, or one that names the driver, the step and what happened.
+    func request(_ request: WorkerRequest, allowance: Seconds = .zero) throws -> WorkerReply {
+        if let failure { throw failure }
+        let line = try WireFormat.encode(request)
+        var step = "starting"
+        var limit = limits.open
+        let last = MonotonicInstant.now.advanced(by: limits.request + allowance)
+        guard child.send(line) else { throw fail(step, child.line(until: .now.advanced(by: Seconds(1))), limit) }
+        while true {
+            let deadline = min(last, MonotonicInstant.now.advanced(by: limit))
+            let event = child.line(until: deadline)
+            guard case .line(let bytes) = event else { throw fail(step, event, limit) }
+            guard let reply = try? WireFormat.decode(WorkerReply.self, from: bytes) else {
+                throw fail(step, event, limit)
+            }
+            switch reply {
+            case .step(let name, let kind):
+                step = CleanText.line(name, limit: 200)
+                limit = limits.limit(kind) + (kind == .batch ? allowance : .zero)
+            case .failed(let status, let reason):
+                throw TrialFailure(status, "\(driver): \(CleanText.line(reason, limit: 2_000))")
+            case .scanned, .prepared, .ran, .verified:
+                return reply
+            }
+        }
+    }
+
+    /// An answer of the wrong kind.
+    func unexpected() -> TrialFailure { end("\(driver): the worker answered something else than was asked") }
+
+    private func fail(_ step: String, _ event: ChildEvent, _ limit: Seconds) -> TrialFailure {
+        let what =
+            switch event {
+            case .ended(let how): "the worker \(how) while \(step)"
+            case .timedOut: "the worker was killed after \(limit.rawValue) s without an answer while \(step)"
+            case .tooLong: "the worker was killed for an answer of more than 1 MiB while \(step)"
+            case .line(let bytes):
+                "the worker was killed for an answer that is no message while \(step): "
+                    + CleanText.line(String(decoding: bytes.prefix(400), as: UTF8.self), limit: 80)
+            }
+        child.kill()
+        let words = child.lastWords
+        return end("\(driver): \(what)" + (words.isEmpty ? "" : "; its last words: \(words)"))
+    }
+
+    private func end(_ reason: String) -> TrialFailure {
+        let result = TrialFailure(.failed, reason)
+        failure = result
+        child.kill()
+        return result
+    }
+}
+
+/// The program that serves as worker.
+struct WorkerLaunch {
+    var executable: String
+    var arguments: [String]
+}

@@ -1,0 +1,35 @@
+public import NodeModel
+
+/// How long a worker may take over each kind of step before it is killed.
+public struct WorkerLimits: Hashable, Sendable {
+    /// Opening the loader or a device.
+    public var open: Seconds = Seconds(15)
+    /// Listing platforms or devices.
+    public var enumerate: Seconds = Seconds(15)
+    /// Compiling one program, and first runs, since some runtimes compile only then.
+    public var build: Seconds = Seconds(60)
+    /// Allocating and filling one buffer.
+    public var prepare: Seconds = Seconds(60)
+    /// A timed batch, on top of four times what its repetitions took before.
+    public var batch: Seconds = Seconds(30)
+    /// One check of results, which runs on the host as well.
+    public var verify: Seconds = Seconds(120)
+    /// One request, however many steps it announces.
+    public var request: Seconds = Seconds(600)
+    /// How long a worker whose input was closed may take to end by itself.
+    public var grace: Seconds = Seconds(2)
+
+    /// Creates the default limits.
+    public init() {}
+
+    func limit(_ kind: StepKind) -> Seconds {
+        switch kind {
+        case .open: open
+        case .enumerate: enumerate
+        case .build: build
+        case .prepare: prepare
+        case .batch: batch
+        case .verify: verify
+        }
+    }
+}

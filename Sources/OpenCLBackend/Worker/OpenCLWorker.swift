@@ -1,0 +1,91 @@
+import COpenCL
+import Glibc
+import NodeModel
+
+/// The child process that loads drivers, so that a driver's crash or hang is one failed trial and no more.
+public enum OpenCLWorker {
+    /// Serves requests from standard input until it closes; answers on what was standard output.
+    ///
+    /// Whatever a driver prints to descriptor 1 goes to standard error, where the parent keeps its end for reasons.
+    ///
+    /// - Returns: The exit status: 0, or 70 when the answers cannot be written.
+    public static func main() -> Int32 {
+        nwcl_die_with_parent()
+        signal(SIGPIPE, SIG_IGN)
+        let output = nwcl_take_standard_output()
+        guard output >= 0 else { return 70 }
+        var server = WorkerServer(output: output)
+        while let line = readLine(strippingNewline: true) {
+            guard server.serve(Array(line.utf8)) else { return 70 }
+        }
+        return 0
+    }
+}
+
+/// The worker's state: at most one prepared workload.
+struct WorkerServer {
+    private let output: Int32
+    private var prepared: (any PreparedWorkload)?
+    private var session: OpenCLSession?
+
+    init(output: Int32) { self.output = output }
+
+    /// Answers one request.
+    ///
+    /// - Returns: Whether the answer could be written.
+    mutating func serve(_ line: [UInt8]) -> Bool {
+        let reply: WorkerReply
+        do {
+            reply = try answer(try WireFormat.decode(WorkerRequest.self, from: line))
+        } catch let failure as TrialFailure {
+            reply = .failed(status: failure.status, reason: failure.reason)
+        } catch {
+            reply = .failed(status: .failed, reason: "the request was not understood: \(CleanText.line("\(error)"))")
+        }
+        return Self.send(reply, to: output)
+    }
+
+    private mutating func answer(_ request: WorkerRequest) throws -> WorkerReply {
+        let output = output
+        let report: StepReport = { step, kind in _ = Self.send(.step(name: step, kind: kind), to: output) }
+        switch request {
+        case .enumerate:
+            return .scanned(result: DeviceScan.run(report: report))
+        case .prepare(let workload, let platform, let device, let seed):
+            prepared = nil
+            let session = try OpenCLSession(platform: platform, device: device, report: report)
+            self.session = session
+            let result = try session.prepare(workload, seed: seed)
+            // PoCL compiles a kernel when it is first enqueued, so the first run belongs to the preparation.
+            report("first run of \(workload.name.rawValue)", .build)
+            _ = try result.run(repetitions: 1)
+            prepared = result
+            return .prepared(work: result.work, notes: result.notes)
+        case .run(let repetitions):
+            let workload = try current()
+            report("\(repetitions) timed repetitions", .batch)
+            return .ran(batch: try workload.run(repetitions: repetitions))
+        case .verify:
+            let workload = try current()
+            report("checking results", .verify)
+            return .verified(verification: try workload.verify())
+        }
+    }
+
+    private func current() throws -> any PreparedWorkload {
+        guard let prepared else { throw TrialFailure(.failed, "nothing was prepared") }
+        return prepared
+    }
+
+    private static func send(_ reply: WorkerReply, to output: Int32) -> Bool {
+        guard let line = try? WireFormat.encode(reply) else { return false }
+        var rest = line[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { write(output, $0.baseAddress, $0.count) }
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { return false }
+            rest = rest.dropFirst(written)
+        }
+        return true
+    }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import HostProbe
+import NodeModel
+
+/// What this node cannot measure, and how to enable it.
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Say what this node cannot measure and what would enable it.",
+        discussion: """
+            EXAMPLES:
+              nodewatt doctor
+              nodewatt doctor --format json
+
+            Exit status 1 when energy can only be modelled or not be known at all.
+            """)
+
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let node = try NodeAssembly()
+        let devices = try node.devices()
+        let meters = try node.meters()
+        let document = DoctorDocument(
+            grade: meters.meters.map(\.description.grade).max() ?? .none,
+            missing: devices.unavailable + meters.unavailable,
+            warnings: node.probe.warnings(threads: node.topology.allowedThreads))
+        if output.format == .json { try printDocument(document) } else { document.lines.forEach { Terminal.line($0) } }
+        if document.energyGrade < .counter { throw ExitStatus.answeredNo }
+    }
+}
+
+/// The document of `nodewatt doctor`.
+struct DoctorDocument: Encodable {
+    let schema = "nodewatt.doctor/1"
+    let energyGrade: EnergyGrade
+    let missing: [Unavailable]
+    let warnings: [Warning]
+
+    init(grade: EnergyGrade, missing: [Unavailable], warnings: [Warning]) {
+        energyGrade = grade
+        self.missing = missing
+        self.warnings = warnings
+    }
+
+    var lines: [String] {
+        let verdict =
+            switch energyGrade {
+            case .wall, .counter: "Energy is measured (\(energyGrade.rawValue))."
+            case .modelled: "Energy is only modelled: no counter can be read."
+            case .none: "Energy is not known: no counter can be read and there is no power model."
+            }
+        let absent = missing.map { "  \($0.subject): \($0.reason)" }
+        let cautions = warnings.map { "  \($0.message)" + ($0.remedy.map { "\n    → \($0)" } ?? "") }
+        return [verdict] + (absent.isEmpty ? [] : ["", "Missing"] + absent)
+            + (cautions.isEmpty ? [] : ["", "Warnings"] + cautions)
+    }
+}

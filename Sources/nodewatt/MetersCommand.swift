@@ -1,0 +1,56 @@
+import ArgumentParser
+import EnergyMeters
+import NodeModel
+
+/// What can meter.
+struct MetersCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "meters",
+        abstract: "List what can meter energy on this node, how far to trust it, and why the rest cannot.",
+        discussion: """
+            EXAMPLES:
+              nodewatt meters
+              nodewatt meters --sysfs captured/sys    a captured tree, marked as not of this system
+              nodewatt meters --format json
+            """)
+
+    @Option(help: "Read a captured /sys tree instead of this system's.")
+    var sysfs: String?
+
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let inventory =
+            try sysfs.map { try MeterCatalogue.discover(MeterOptions(capturedRoot: $0)) } ?? NodeAssembly().meters()
+        if output.format == .json { return try printDocument(MetersDocument(inventory, isThisSystem: sysfs == nil)) }
+        if let sysfs { Terminal.line("foreign: read from \(Terminal.printable(sysfs)), not this system") }
+        var table = TextTable([.left, .left, .left, .left, .right, .right, .left])
+        table.add(["meter", "domain", "grade", "through", "resolution", "wraps at", "does not see"])
+        for meter in inventory.meters { table.add(Self.row(meter.description)) }
+        table.lines.forEach { Terminal.line($0) }
+        inventory.unavailable.forEach { Terminal.line(Terminal.printable("\($0.subject): \($0.reason)")) }
+        if inventory.meters.isEmpty { throw ExitStatus.nothingMeasured }
+    }
+
+    private static func row(_ meter: MeterDescription) -> [String] {
+        [
+            meter.id, meter.domain.name, meter.grade.rawValue, meter.source,
+            UnitFormat.scaled(meter.resolutionJoules.rawValue, "J"),
+            meter.wrapRangeJoules.map { UnitFormat.scaled($0.rawValue, "J") } ?? "never", meter.boundary,
+        ].map(Terminal.printable)
+    }
+}
+
+/// The document of `nodewatt meters --format json`.
+struct MetersDocument: Encodable {
+    let schema = "nodewatt.meters/1"
+    let isThisSystem: Bool
+    let meters: [MeterDescription]
+    let unavailable: [Unavailable]
+
+    init(_ inventory: MeterInventory, isThisSystem: Bool) {
+        self.isThisSystem = isThisSystem
+        meters = inventory.meters.map(\.description)
+        unavailable = inventory.unavailable
+    }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+
+/// The program's version, as `--version` prints it and records keep it.
+let nodewattVersion = "0.1.0"
+
+@main
+struct Nodewatt: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nodewatt",
+        abstract: "Benchmarks and profiles one compute node: speed, energy, carbon per token.",
+        discussion: """
+            EXAMPLES:
+              nodewatt run                                 measure this node in a minute
+              nodewatt run --zone CN-SC --pue 1.25         the same, with the site's carbon
+              nodewatt run --suite standard --format json  for programs
+              nodewatt topology                            what the node is made of
+              nodewatt doctor                              what cannot be measured, and how to enable it
+
+            EXIT STATUS:
+              0 done; 1 answered "no" (a wrong result); 2 nothing measured, or an I/O error; 64 wrong usage;
+              65 wrong input data; 70 a defect in nodewatt; 130 interrupted (what was measured is stored).
+            """,
+        version: nodewattVersion,
+        subcommands: [
+            RunCommand.self, TopologyCommand.self, DevicesCommand.self, MetersCommand.self, MeterCommand.self,
+            DoctorCommand.self, CarbonCommand.self, ProfileCommand.self, TrackCommand.self, OpenCLWorkerCommand.self,
+        ])
+
+    /// Runs a command and maps its errors to the promised exit statuses.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let status as ExitStatus {
+            exit(withError: ExitCode(status.rawValue))
+        } catch {
+            guard let status = ExitStatus(describing: error) else { exit(withError: error) }
+            Terminal.error("nodewatt: \(error)")
+            exit(withError: ExitCode(status.rawValue))
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import FoundationEssentials
+import NodeModel
+
+/// Where history and profiles are kept.
+enum ResultsDirectory {
+    /// The directory: the option, `NODEWATT_RESULTS`, `Results/` of a checkout, else `$XDG_STATE_HOME/nodewatt`.
+    static func resolve(_ option: String?, environment: [String: String]) -> String {
+        if let option { return option }
+        if let variable = environment["NODEWATT_RESULTS"], !variable.isEmpty { return variable }
+        if let checkout = Installation.checkout { return checkout + "/Results" }
+        let state = environment["XDG_STATE_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+        return (state ?? (environment["HOME"] ?? "/var/lib") + "/.local/state") + "/nodewatt"
+    }
+
+    /// The default profile of a host: `Profiles/nodes` of a checkout, else `nodes` in the results directory.
+    static func profilePath(host: String, in directory: String) -> String {
+        let name = String(host.map { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) ? $0 : "_" })
+        if let checkout = Installation.checkout, directory == checkout + "/Results" {
+            return "\(checkout)/Profiles/nodes/\(name).json"
+        }
+        return "\(directory)/nodes/\(name).json"
+    }
+}
+
+extension ResultsDirectory {
+    /// Creates the directory a file is to lie in.
+    ///
+    /// - Parameter path: The file's path.
+    /// - Throws: ``NodeModel/SystemFailure`` when it cannot be created.
+    static func createParent(of path: String) throws {
+        let parent = URL(filePath: path).deletingLastPathComponent()
+        do {
+            try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+        } catch {
+            throw SystemFailure(
+                action: "creating \(parent.path)", reason: "\(error)", recovery: "Name another file with --profile")
+        }
+    }
+}
+
+/// Points in calendar time, as records keep them.
+enum Timestamp {
+    /// Now, RFC 3339 in UTC with milliseconds.
+    static func now() -> String {
+        Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+}

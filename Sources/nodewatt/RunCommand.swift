@@ -1,0 +1,154 @@
+import Analysis
+import ArgumentParser
+import EnergyMeters
+import Engine
+import Exporters
+import FoundationEssentials
+import History
+import HostProbe
+import NodeModel
+
+/// The main job: discover, benchmark, meter, derive, store.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Benchmark and meter this node; print the figures, store them, write the node profile.",
+        discussion: """
+            EXAMPLES:
+              nodewatt run
+              nodewatt run --zone CN-GZ --pue 1.2 --electricity-price 0.38 --currency CNY
+              nodewatt run --device cpu --workload gemm --shape 4096
+              nodewatt run --suite standard --format json --output session.json
+
+            Ctrl-C stops after the batch in flight: what was measured is stored, the exit status is 130.
+            """)
+
+    @OptionGroup(title: "What to measure") var selection: SelectionOptions
+    @OptionGroup(title: "Site") var site: SiteOptions
+    @OptionGroup(title: "Power model") var power: PowerModelOptions
+    @OptionGroup(title: "Results") var results: ResultOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        Interruption.install()
+        let node = try NodeAssembly()
+        let setup = try RunSetup(command: self, node: node)
+        var progress = ProgressLine(quiet: results.quiet)
+        var storeFailed = false
+        let environment = SessionEnvironment(
+            backends: node.backends, metering: setup.metering,
+            conditions: HostConditions(threads: node.topology.allowedThreads), store: setup.store,
+            sleep: Interruption.sleep, timestamp: Timestamp.now, isInterrupted: { Interruption.isRequested },
+            onEvent: { event in
+                if case .storeFailed = event { storeFailed = true }
+                progress.show(event)
+            })
+        var runner = SessionRunner(session: setup.session, suite: setup.suite, environment: environment)
+        let session = try runner.run(setup.plans)
+        Terminal.progress("")
+        try present(session)
+        // The figures are on the screen before anything can go wrong with a file.
+        let outcome = RunOutcome(session: session, setup: setup, command: self)
+        let failures = outcome.writeAll { if output.format == .text { Terminal.line($0) } }
+        failures.forEach { Terminal.error("nodewatt: \($0)") }
+        try exitStatus(of: session, writesFailed: storeFailed || !failures.isEmpty)
+    }
+
+    private func present(_ session: SessionRecord) throws {
+        if output.format == .json { return try printDocument(session) }
+        (ResultText(session: session).lines + [""]).forEach { Terminal.line($0) }
+    }
+
+    private func exitStatus(of session: SessionRecord, writesFailed: Bool) throws {
+        if session.interrupted { throw ExitStatus.interrupted }
+        let wrong = session.trials.contains { $0.status == .failed && $0.verification?.passed == false }
+        if wrong { throw ExitStatus.answeredNo }
+        if writesFailed || !session.trials.contains(where: { $0.status == .measured }) {
+            throw ExitStatus.nothingMeasured
+        }
+    }
+}
+
+/// Everything decided before the first trial; refuses here, not after a minute of measuring.
+struct RunSetup {
+    let suite: Suite
+    let plans: [TrialPlan]
+    let metering: EnergyAccumulator
+    let store: HistoryStore?
+    let resultsDirectory: String
+    let session: SessionRecord
+
+    /// Resolves options, site, devices and meters.
+    init(command: RunCommand, node: NodeAssembly) throws {
+        guard let suite = Suite.all[command.selection.suite] else { throw UsageError("unknown suite") }
+        self.suite = suite
+        let selection = try command.selection.selection(in: node.topology)
+        let model = try node.profiles.model(named: command.selection.model ?? suite.model)
+        let site = try SiteResolver(
+            options: command.site, environment: node.environment, factors: try node.profiles.gridFactors()
+        ).resolve()
+        resultsDirectory = ResultsDirectory.resolve(command.results.results, environment: node.environment)
+        store = command.results.noSave ? nil : try HistoryStore(directory: resultsDirectory)
+        let inventory = try node.devices(named: command.selection.device)
+        let meters = try node.meters(idleWatts: command.power.idleWatts, maxWatts: command.power.maxWatts)
+        metering = EnergyAccumulator(meters: meters.meters, expectedPackages: node.packages)
+        plans = Planner(
+            suite: suite, selection: selection, model: model, topology: node.topology,
+            minimumWindow: metering.minimumWindow
+        ).plan(inventory.devices)
+        guard !plans.isEmpty else {
+            throw UsageError("nothing to measure: no device, or --precision excludes every workload")
+        }
+        session = SessionRecord(
+            sessionId: UUID().uuidString.lowercased(), startedAt: Timestamp.now(), nodewattVersion: nodewattVersion,
+            isThisSystem: node.topology.isThisSystem, suite: suite.name.rawValue, seed: command.selection.seed,
+            node: node.identity(devices: inventory.devices), site: site, topology: node.topology,
+            devices: inventory.devices, meters: metering.descriptions,
+            unavailable: inventory.unavailable + meters.unavailable,
+            warnings: node.probe.warnings(threads: node.topology.allowedThreads))
+    }
+}
+
+/// What is written after the last trial.
+struct RunOutcome {
+    let session: SessionRecord
+    let setup: RunSetup
+    let command: RunCommand
+
+    /// Writes the session record and the profile, as asked; one that fails does not keep the other from being written.
+    ///
+    /// - Parameter report: Takes a line for each place something was written to.
+    /// - Returns: What failed.
+    func writeAll(report: (String) -> Void) -> [any Error] {
+        var failures: [any Error] = []
+        func attempt(_ line: String, _ write: () throws -> Void) {
+            do {
+                try write()
+                report(line)
+            } catch {
+                failures.append(error)
+            }
+        }
+        if let path = command.results.output {
+            attempt("Session record: \(path)") {
+                try AtomicFile.write(Data((try JSONDocument.text(session) + "\n").utf8), to: path)
+            }
+        }
+        if setup.store != nil {
+            report("History: \(setup.resultsDirectory)/history.sqlite, session \(session.sessionId)")
+        }
+        if session.trials.contains(where: { $0.status == .measured }), let path = profilePath {
+            attempt("Profile: \(path)") {
+                try ResultsDirectory.createParent(of: path)
+                try ProfileWriter.write(try NodeProfile(session: session), to: path)
+            }
+        }
+        return failures
+    }
+
+    private var profilePath: String? {
+        if let path = command.results.profile { return path }
+        return command.results.noSave
+            ? nil : ResultsDirectory.profilePath(host: session.node.host, in: setup.resultsDirectory)
+    }
+}

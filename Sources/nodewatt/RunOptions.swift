@@ -1,0 +1,108 @@
+import ArgumentParser
+import Engine
+import NodeModel
+
+/// What to measure.
+struct SelectionOptions: ParsableArguments {
+    @Option(help: "quick: at most a minute on a small node; standard: minutes; full: for acceptance.")
+    var suite: SuiteName = .quick
+
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: "Devices: cpu, opencl:<platform>:<device>, or a PCI address. Default: all.")
+    var device: [String] = []
+
+    @Option(name: .long, parsing: .upToNextOption, help: "Workloads: peak, bandwidth, gemm, llm. Default: all.")
+    var workload: [WorkloadName] = []
+
+    @Option(name: .long, parsing: .upToNextOption, help: "Formats to keep: f32, bf16, f16. Default: all.")
+    var precision: [Precision] = []
+
+    @Option(help: "Size of matrix products: MxNxK, or one number.")
+    var shape: String?
+
+    @Option(help: "Model of the llm workload: a name in Profiles/models, or a JSON file of the same form.")
+    var model: String?
+
+    @Option(help: "Format of the model's weights: bf16 or f16.")
+    var quantization: Precision?
+
+    @Option(help: "Tokens already in the key-value cache when a token is decoded.")
+    var prompt: Int?
+
+    @Option(help: "CPU threads. Default: one per core, within the control group's quota.")
+    var threads: Int?
+
+    @Option(help: "Seed of all random data.")
+    var seed: UInt32 = 1
+
+    /// The selection these options make.
+    ///
+    /// - Parameter topology: The running machine.
+    /// - Returns: The selection.
+    /// - Throws: ``NodeModel/UsageError`` for a value out of range.
+    func selection(in topology: Topology) throws -> TrialSelection {
+        let shape = try shape.map { text in
+            guard let shape = GEMMShape(text) else {
+                throw UsageError(
+                    "--shape \(Terminal.printable(text)): expected MxNxK with 1 to 65536 each, e.g. 2048x2048x2048")
+            }
+            return shape
+        }
+        if let quantization, ![.bf16, .f16].contains(quantization) {
+            throw UsageError("--quantization \(quantization.rawValue): expected bf16 or f16")
+        }
+        if let prompt, !(1...131_072).contains(prompt) {
+            throw UsageError("--prompt \(prompt): expected 1 to 131072 tokens")
+        }
+        let available = topology.allowedThreads.count
+        if let threads, !(1...available).contains(threads) {
+            throw UsageError("--threads \(threads): this process may use 1 to \(available) hardware threads")
+        }
+        return TrialSelection(
+            workloads: workload, precisions: precision, shape: shape, quantization: quantization,
+            contextTokens: prompt, threads: threads)
+    }
+}
+
+/// Where results go.
+struct ResultOptions: ParsableArguments {
+    @Option(
+        help:
+            "Directory of history.sqlite. Default: NODEWATT_RESULTS, Results/ of a checkout, else the state directory.")
+    var results: String?
+
+    @Option(help: "File of the node profile. Default: beside the history, nodes/<host>.json.")
+    var profile: String?
+
+    @Flag(help: "Store no history and write no profile.")
+    var noSave = false
+
+    @Option(help: "Also write the session record as JSON to this file.")
+    var output: String?
+
+    @Flag(help: "Show no progress.")
+    var quiet = false
+}
+
+/// The power model's figures, where the user knows better.
+struct PowerModelOptions: ParsableArguments {
+    @Option(help: "Idle power of the processors in watts, for the power model of nodes without a meter.")
+    var idleWatts: Double?
+
+    @Option(help: "Full-load power of the processors in watts, for the power model of nodes without a meter.")
+    var maxWatts: Double?
+
+    /// Checks the figures.
+    mutating func validate() throws {
+        for (name, value) in [("--idle-watts", idleWatts), ("--max-watts", maxWatts)] {
+            guard let value else { continue }
+            guard value.isFinite, (0...100_000).contains(value) else {
+                throw ValidationError("\(name) \(value): expected 0 to 100000 watts")
+            }
+        }
+        if let idleWatts, let maxWatts, idleWatts >= maxWatts {
+            throw ValidationError("--idle-watts \(idleWatts) is not below --max-watts \(maxWatts)")
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import FoundationEssentials
+import Glibc
+
+/// Standard output and error.
+enum Terminal {
+    /// Whether standard error is a terminal: only then is progress shown.
+    static let showsProgress = isatty(STDERR_FILENO) == 1
+
+    /// Whether standard output takes colour: a terminal, and `NO_COLOR` is not set.
+    static let takesColour = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nil
+
+    /// Columns of the terminal, 80 where unknown.
+    static var columns: Int {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
+
+    /// Writes a line to standard output.
+    static func line(_ text: String = "") { write(text + "\n", to: STDOUT_FILENO) }
+
+    /// Writes a line to standard error.
+    static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+    /// Rewrites the progress line on standard error; an empty text clears it.
+    static func progress(_ text: String) {
+        guard showsProgress else { return }
+        write("\r\u{1b}[K" + String(text.prefix(max(columns - 1, 20))), to: STDERR_FILENO)
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { return }
+            bytes = bytes.dropFirst(written)
+        }
+    }
+
+    /// Text with everything that could move a cursor taken out.
+    static func printable(_ text: String) -> String {
+        String(text.unicodeScalars.filter { $0.value >= 32 && !(127..<160).contains($0.value) })
+    }
+}

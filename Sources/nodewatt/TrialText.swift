@@ -1,0 +1,44 @@
+import NodeModel
+
+/// One trial in words.
+enum TrialText {
+    /// What is computed: `gemm f32 2048x2048x2048`.
+    static func name(_ workload: Workload) -> String {
+        switch workload {
+        case .peak(let precision): "peak \(precision.rawValue)"
+        case .readBandwidth(let bytes): "read bandwidth \(UnitFormat.bytes(Double(bytes)))"
+        case .gemm(let shape, let precision): "gemm \(precision.rawValue) \(square(shape))"
+        case .decode(let step): "llm decode \(step.weights.rawValue) \(step.model.name), context \(step.contextTokens)"
+        }
+    }
+
+    /// What a record's trial computed.
+    static func name(_ trial: TrialRecord) -> String {
+        let precision = trial.precision.map { " \($0.rawValue)" } ?? ""
+        switch trial.workload {
+        case .peak: return "peak\(precision)"
+        case .bandwidth: return "read \(trial.bytes.map(UnitFormat.bytes) ?? trial.shape ?? "")"
+        case .gemm: return "gemm\(precision) \(trial.shape.flatMap(GEMMShape.init).map(square) ?? "")"
+        case .llm: return "decode\(precision) \(trial.model ?? "")"
+        }
+    }
+
+    /// The main speed of some work in a time.
+    static func speed(_ work: Work, seconds: Seconds) -> String {
+        if let tokens = work.tokens { return "\(UnitFormat.digits(tokens / seconds.rawValue)) tokens/s" }
+        if let flops = work.flops { return UnitFormat.scaled((flops / seconds).rawValue, "FLOPS") }
+        if let bytes = work.bytes { return UnitFormat.scaled(bytes / seconds.rawValue, "B/s") }
+        return ""
+    }
+
+    /// The main speed of a record.
+    static func speed(_ trial: TrialRecord) -> String {
+        guard let seconds = trial.medianSeconds else { return "" }
+        let tokens = trial.workload == .llm ? 1.0 : nil
+        return speed(Work(flops: trial.flops, bytes: trial.bytes, tokens: tokens), seconds: Seconds(seconds))
+    }
+
+    private static func square(_ shape: GEMMShape) -> String {
+        shape.m == shape.n && shape.n == shape.k ? "\(shape.m)³" : "\(shape)"
+    }
+}

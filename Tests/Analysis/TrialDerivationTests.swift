@@ -1,0 +1,80 @@
+import Analysis
+import NodeModel
+import Testing
+
+@Suite struct TrialDerivationTests {
+    static let plan = TrialPlan(
+        workload: .gemm(GEMMShape(m: 10, n: 10, k: 10), .f32), device: .cpu, threads: [0], budget: Seconds(1),
+        minimumWindow: Seconds(1))
+    static let site = SiteFacts(
+        factor: Sourced(CarbonTests.china, source: "test"), pue: Sourced(1, source: "test"))
+
+    static func measurement(
+        passed: Bool = true, joules: Double? = 10, samples: [Double] = Array(repeating: 0.001, count: 10),
+        steal: Double? = nil
+    ) -> Measurement {
+        let total = joules.map { Estimate(Joules($0), low: Joules($0 * 0.9), high: Joules($0 * 1.1)) }
+        let domains = [
+            DomainEnergy(
+                name: "package-0", source: "rapl:0", grade: .counter, energyJoules: total?.value, inTotal: true)
+        ]
+        return Measurement(
+            work: Work(flops: Flops(2_000), tokens: 1), samples: samples.map { Seconds($0) }, repetitionsPerBatch: 100,
+            windowRepetitions: 1_000,
+            energy: WindowEnergy(
+                durationSeconds: Seconds(1), total: total, grade: joules == nil ? .none : .counter, domains: domains),
+            conditions: MeasurementConditions(stealFraction: steal),
+            verification: Verification(passed: passed, method: "test", worst: 0, detail: passed ? nil : "row 3"),
+            stop: .precise, notes: [:])
+    }
+
+    private func record(
+        _ measurement: Measurement, ceilings: DeviceCeilings = DeviceCeilings(), idle: IdleBaseline = IdleBaseline()
+    ) -> TrialRecord {
+        TrialDerivation.record(
+            plan: Self.plan, measurement: measurement, ceilings: ceilings, idle: idle, site: Self.site)
+    }
+
+    @Test func derivesSpeedEnergyAndCarbon() {
+        let idle = IdleBaseline(beforeWatts: Watts(2), afterWatts: Watts(4), grade: .counter)
+        let record = record(
+            Self.measurement(), ceilings: DeviceCeilings(flopsPerSecond: FlopsPerSecond(4e6)), idle: idle)
+        #expect(record.status == .measured)
+        #expect(record.flopsPerSecond == FlopsPerSecond(2e6))
+        #expect(record.fractionOfPeak == 0.5)
+        #expect(record.flopsPerWatt == 200_000.0)
+        #expect(record.energyNetJoules == Joules(7))
+        #expect(record.flopsPerWattNet == 2_000 * 1_000 / 7.0)
+        #expect(record.joulesPerToken == 0.01)
+        #expect(record.energySources == ["rapl:0"])
+        #expect(abs((record.gramsCo2ePerMillionTokens ?? 0) - 0.01 * 1e6 / 3.6e6 * 530.6) < 1e-9)
+        #expect(record.disturbances.isEmpty)
+    }
+
+    @Test func aWrongResultHasNoSpeed() {
+        let record = record(Self.measurement(passed: false))
+        #expect(record.status == .failed)
+        #expect(record.flopsPerSecond == nil && record.energyJoules == nil && record.samplesSeconds.isEmpty)
+        #expect(record.reason?.contains("row 3") == true)
+    }
+
+    @Test func missingEnergyIsNullNeverZero() {
+        let record = record(Self.measurement(joules: nil))
+        #expect(record.energyGrade == .none)
+        #expect(record.energyJoules == nil && record.flopsPerWatt == nil && record.gramsCo2ePerMillionTokens == nil)
+        #expect(record.flopsPerSecond != nil)
+    }
+
+    @Test func idleOfAnotherGradeIsNotSubtracted() {
+        let idle = IdleBaseline(beforeWatts: Watts(2), afterWatts: nil, grade: .modelled)
+        #expect(record(Self.measurement(), idle: idle).energyNetJoules == nil)
+    }
+
+    @Test func disturbancesAreNamed() {
+        #expect(record(Self.measurement(steal: 0.05)).disturbances.count == 1)
+        let high = record(Self.measurement(), ceilings: DeviceCeilings(flopsPerSecond: FlopsPerSecond(1e6)))
+        #expect(high.disturbances.contains { $0.contains("ceiling") })
+        let noisy = record(Self.measurement(samples: [1, 2, 1, 2, 1, 2, 1, 2].map { $0 * 0.001 }))
+        #expect(noisy.disturbances.contains { $0.contains("scatter") })
+    }
+}

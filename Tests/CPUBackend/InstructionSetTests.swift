@@ -1,0 +1,100 @@
+import CPUBackend
+import CPUKernels
+import NodeModel
+import Testing
+
+@Suite struct InstructionSetTests {
+    @Test func bestSupportedOneIsTheDefault() throws {
+        #expect(try InstructionSet.resolve(environment: [:]).name == Here.instructionSets.first)
+        #expect(try InstructionSet.resolve(environment: ["NODEWATT_ISA": ""]).name == Here.instructionSets.first)
+    }
+
+    @Test func genericIsAlwaysThere() { #expect(Here.instructionSets.contains("generic")) }
+
+    @Test func everySupportedOneCanBeForced() throws {
+        for name in Here.instructionSets {
+            let backend = try CPUBackend(environment: ["NODEWATT_ISA": name])
+            #expect(backend.instructionSet.name == name)
+            #expect(backend.devices(in: Here.topology()).devices.first?.driver == name)
+        }
+    }
+
+    @Test func unknownNameSaysWhatCanBeHad() throws {
+        let error = #expect(throws: UsageError.self) { try CPUBackend(environment: ["NODEWATT_ISA": "mmx\u{1b}"]) }
+        #expect(error?.description.contains("NODEWATT_ISA=mmx:") == true)
+        #expect(error?.description.contains("generic") == true)
+    }
+
+    @Test func unsupportedOneIsRefusedAndNotRun() throws {
+        for isa in InstructionSet.all where !isa.isSupported {
+            let error = #expect(throws: UsageError.self) { try CPUBackend(environment: ["NODEWATT_ISA": isa.name]) }
+            #expect(error?.description.contains("lacks") == true)
+        }
+    }
+
+    @Test func foreignTopologyOffersNothingAndRunsNothing() throws {
+        let backend = try CPUBackend(environment: [:])
+        let foreign = Here.topology(system: false)
+        #expect(backend.devices(in: foreign).devices.isEmpty)
+        let device = try #require(backend.devices(in: Here.topology()).devices.first)
+        let plan = TrialPlan(
+            workload: .peak(.f32), device: .cpu, threads: [], budget: Seconds(1), minimumWindow: Seconds(0))
+        #expect(throws: UsageError.self) { try backend.prepare(plan, on: device, in: foreign, seed: 1) }
+    }
+
+    @Test func unservedWorkloadsAreUnsupported() throws {
+        for workload in [Workload.peak(.f16), .gemm(GEMMShape(m: 4, n: 4, k: 4), .i8)] {
+            let error = #expect(throws: TrialFailure.self) { try Here.prepare(workload, isa: "generic") }
+            #expect(error?.status == .unsupported)
+        }
+    }
+
+    @Test func processorsOutsideTheCpusetAreRefused() {
+        #expect(throws: UsageError.self) { try Here.prepare(.peak(.f32), isa: "generic", threads: [99_999]) }
+        let first = Here.processors[0]
+        #expect(throws: UsageError.self) { try Here.prepare(.peak(.f32), isa: "generic", threads: [first, first]) }
+    }
+
+    @Test func quotaBoundsTheThreads() {
+        var topology = Here.topology()
+        let cores = (0..<8).map { TopologyObject(kind: .core, logicalIndex: $0, threads: [$0]) }
+        topology.root.children = cores
+        topology.allowedThreads = Array(0..<8)
+        topology.cgroup.cpuQuota = 2.5
+        #expect(CPUBackend.threads(in: topology) == [0, 1, 2])
+        topology.cgroup.cpuQuota = nil
+        #expect(CPUBackend.threads(in: topology) == Array(0..<8))
+    }
+
+    @Test func teamThatCannotBePinnedIsAStatus() {
+        var handle: OpaquePointer?
+        var failed: Int32 = -1
+        #expect(nw_team_create([99_999], 1, &handle, &failed) == NW_NOT_PINNED)
+        #expect(failed == 99_999)
+        #expect(nw_team_create([-1], 1, &handle, &failed) == NW_INVALID_ARGUMENT)
+    }
+}
+
+@Suite struct MemoryGuardTests {
+    @Test func refusesMoreThanItsShareAndNamesBothAmounts() throws {
+        let memory = MemoryGuard(availableBytes: 10 << 30)
+        try memory.require(8 << 30)
+        let error = #expect(throws: TrialFailure.self) { try memory.require(9 << 30) }
+        #expect(error?.status == .skipped)
+        #expect(error?.reason.hasPrefix("needs 9.00 GiB, 10.00 GiB available") == true)
+    }
+
+    @Test func takesTheLeastLimit() {
+        var topology = Here.topology()
+        topology.cgroup.memoryBytes = 1 << 20
+        #expect(MemoryGuard(topology: topology).availableBytes == 1 << 20)
+        #expect(MemoryGuard(topology: Here.topology(), path: "/nonexistent").availableBytes == nil)
+    }
+
+    @Test func absurdWorkloadIsSkipped() {
+        let error = #expect(throws: TrialFailure.self) {
+            try Here.prepare(.readBandwidth(bytes: 1 << 50), isa: "generic")
+        }
+        #expect(error?.status == .skipped)
+    }
+}

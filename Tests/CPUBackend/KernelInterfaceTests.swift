@@ -1,0 +1,75 @@
+import Analysis
+import CPUKernels
+import NodeModel
+import Testing
+
+/// The product through the C interface: leading dimensions, teams of several sizes, small caches.
+@Suite struct KernelInterfaceTests {
+    private struct Strides {
+        var a: Int
+        var b: Int
+        var c: Int
+    }
+
+    /// Multiplies small integers and compares every element with the exact product; gaps between rows stay untouched.
+    private func multiply(_ shape: GEMMShape, _ strides: Strides, isa: String, threads: Int, caches: nw_caches) throws {
+        let team = try TestTeam(threads: threads)
+        let (m, n, k) = (shape.m, shape.n, shape.k)
+        let a = (0..<m * strides.a).map { Float(($0 * 7 + 3) % 7 - 3) }
+        let b = (0..<k * strides.b).map { Float(($0 * 5 + 1) % 11 - 5) }
+        var c = [Float](repeating: -99, count: m * strides.c)
+        var gemm: OpaquePointer?
+        let status = nw_gemm_create(
+            team.handle, try kernels(isa), Int64(m), Int64(n), Int64(k), Int64(strides.a), Int64(strides.b),
+            Int64(strides.c), caches, &gemm)
+        #expect(status == NW_OK)
+        defer { nw_gemm_destroy(gemm) }
+        #expect(nw_gemm_run(gemm, a, b, &c, 2, nil) == NW_OK)
+        var wrong = 0
+        for row in 0..<m {
+            for column in 0..<strides.c {
+                var expected = 0.0
+                for i in 0..<k where column < n {
+                    expected += Double(a[row * strides.a + i] * b[i * strides.b + column])
+                }
+                if Double(c[row * strides.c + column]) != (column < n ? expected : -99) { wrong += 1 }
+            }
+        }
+        #expect(wrong == 0, "\(isa) \(shape) on \(threads) threads: \(wrong) wrong elements")
+    }
+
+    @Test func leadingDimensionsAndBlocking() throws {
+        let tiny = nw_caches(l1_bytes: 1 << 10, l2_bytes: 16 << 10, l3_bytes: 32 << 10)
+        let usual = nw_caches(l1_bytes: 48 << 10, l2_bytes: 1 << 20, l3_bytes: 16 << 20)
+        for isa in Here.instructionSets {
+            for threads in [1, 2, 3, 4] {
+                for caches in [tiny, usual] {
+                    let odd = GEMMShape(m: 61, n: 131, k: 67)
+                    try multiply(odd, Strides(a: 67, b: 131, c: 131), isa: isa, threads: threads, caches: caches)
+                    try multiply(odd, Strides(a: 71, b: 150, c: 133), isa: isa, threads: threads, caches: caches)
+                }
+            }
+        }
+    }
+
+    @Test func deepProductsAccumulateOverBlocks() throws {
+        for isa in Here.instructionSets {
+            try multiply(
+                GEMMShape(m: 5, n: 40, k: 1500), Strides(a: 1500, b: 40, c: 40), isa: isa, threads: 2,
+                caches: nw_caches())
+        }
+    }
+
+    @Test func impossibleSizesAreRefused() throws {
+        let team = try TestTeam(threads: 1)
+        let isa = try kernels("generic")
+        var gemm: OpaquePointer?
+        #expect(
+            nw_gemm_create(team.handle, isa, 0, 1, 1, 1, 1, 1, nw_caches(), &gemm) == NW_INVALID_ARGUMENT)
+        #expect(
+            nw_gemm_create(team.handle, isa, 4, 4, 4, 3, 4, 4, nw_caches(), &gemm) == NW_INVALID_ARGUMENT)
+        var read: OpaquePointer?
+        #expect(nw_read_create(team.handle, isa, 100, 1, &read) == NW_INVALID_ARGUMENT)
+        #expect(nw_read_create(team.handle, isa, 1 << 62, 1, &read) != NW_OK)
+    }
+}

@@ -1,0 +1,52 @@
+import Engine
+import NodeModel
+import Testing
+
+@Suite struct PlannerTests {
+    private func plans(
+        _ selection: TrialSelection = TrialSelection(), quota: Double? = nil, device: Device = Simulated.device
+    ) throws -> [TrialPlan] {
+        let suite = try #require(Suite.all[.quick])
+        return Planner(
+            suite: suite, selection: selection, model: Simulated.model, topology: Simulated.topology(quota: quota),
+            minimumWindow: Seconds(5)
+        ).plan([device])
+    }
+
+    @Test func ceilingsComeFirst() throws {
+        #expect(try plans().map(\.workload.name) == [.peak, .bandwidth, .gemm, .llm])
+    }
+
+    @Test func oneThreadPerCoreWithinTheQuota() throws {
+        #expect(try plans().first?.threads == [0, 1])
+        #expect(try plans(quota: 0.5).first?.threads == [0])
+        #expect(try plans(TrialSelection(threads: 3)).first?.threads == [0, 1, 2])
+    }
+
+    @Test func readsAreLargerThanAllCaches() throws {
+        guard case .readBandwidth(let bytes) = try plans()[1].workload else { return #expect(Bool(false)) as Void }
+        #expect(bytes == 2 << 30)
+    }
+
+    @Test func readsFitTheDevice() throws {
+        var device = Simulated.device
+        device.maximumAllocationBytes = 300 << 20
+        guard case .readBandwidth(let bytes) = try plans(device: device)[1].workload else {
+            return #expect(Bool(false)) as Void
+        }
+        #expect(bytes == 300 << 20)
+    }
+
+    @Test func selectionNarrows() throws {
+        let selection = TrialSelection(workloads: [.gemm], shape: GEMMShape("64"))
+        #expect(try plans(selection).map(\.workload) == [.gemm(GEMMShape(m: 64, n: 64, k: 64), .f32)])
+        #expect(try plans(TrialSelection(precisions: [.bf16])).map(\.workload.name) == [.bandwidth, .llm])
+        #expect(try plans(TrialSelection(precisions: [.f64])).map(\.workload.name) == [.bandwidth])
+    }
+
+    @Test func windowsAreLongEnoughForTheMeters() throws {
+        #expect(try plans().allSatisfy { $0.minimumWindow >= Seconds(5) })
+    }
+
+    @Test func everySuiteIsThere() { #expect(Set(Suite.all.keys) == Set(SuiteName.allCases)) }
+}

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Builds a powercap tree as the kernel shows it and advances its counters at a known power.
+
+The counters behave as the hardware's: 32 bits of a unit of 2**-14 J, shown in whole microjoules, back to 0 after the
+largest value. Files are rewritten in place, so that a reader's open descriptor sees every step.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+
+COUNTS = 2**32
+
+
+class Zone:
+    """One zone's folder and the counter in it."""
+
+    def __init__(self, folder, name, watts, unit, start, standing, permissions):
+        self.folder = folder
+        self.watts = watts
+        self.unit = unit
+        self.start = start
+        self.standing = standing
+        self.descriptor = None
+        os.makedirs(folder, exist_ok=True)
+        self.put("name", name)
+        self.put("enabled", "1")
+        self.put("max_energy_range_uj", str(int((COUNTS - 1) * unit * 1e6)))
+        self.put("energy_uj", str(self.microjoules(0)))
+        os.chmod(os.path.join(folder, "energy_uj"), permissions)
+
+    def put(self, file, text):
+        with open(os.path.join(self.folder, file), "w", encoding="ascii") as handle:
+            handle.write(text + "\n")
+
+    def microjoules(self, seconds):
+        count = int(self.start + (0 if self.standing else self.watts * seconds / self.unit)) % COUNTS
+        return int(count * self.unit * 1e6)
+
+    def constraint(self, index, name, limit_watts):
+        self.put(f"constraint_{index}_name", name)
+        self.put(f"constraint_{index}_power_limit_uw", str(int(limit_watts * 1e6)))
+        self.put(f"constraint_{index}_time_window_us", "999424")
+
+    def step(self, seconds):
+        if self.descriptor is None:
+            self.descriptor = os.open(os.path.join(self.folder, "energy_uj"), os.O_WRONLY)
+        # Longer than any earlier value, so that what is left of one lies behind the line's end.
+        os.pwrite(self.descriptor, f"{self.microjoules(seconds)}\n".encode(), 0)
+
+
+def counts_before_wrap(joules, unit):
+    """The count from which the counter wraps after so many joules; nothing given starts it in the middle."""
+    return COUNTS // 2 if joules is None else (COUNTS - int(joules / unit)) % COUNTS
+
+
+def build(options):
+    """Makes the tree's folders and files."""
+    unit = 2.0**-options.unit_bits
+    zones = []
+
+    def add(path, name, share):
+        start = counts_before_wrap(options.wrap_after_joules, unit)
+        standing = name in options.standing
+        denied = name in options.deny or "all" in options.deny
+        folder = os.path.join(options.tree, "powercap", path)
+        zone = Zone(folder, name, options.watts * share, unit, start, standing, 0o000 if denied else 0o444)
+        if name in options.missing:
+            os.unlink(os.path.join(folder, "energy_uj"))
+        else:
+            zones.append(zone)
+        return zone
+
+    packages = options.packages * options.dies
+    for index in range(packages):
+        package, die = divmod(index, options.dies)
+        name = f"package-{package}" + (f"-die-{die}" if options.dies > 1 else "")
+        place = f"intel-rapl/intel-rapl:{index:x}"
+        # Mirrored dies each show the whole package.
+        zone = add(place, name, 1 / (options.packages if options.mirror else packages))
+        zone.constraint(0, "long_term", options.limit)
+        zone.constraint(1, "short_term", 1.2 * options.limit)
+        if options.peak_power:
+            zone.constraint(2, "peak_power", 2 * options.limit)
+        add(f"{place}/intel-rapl:{index:x}:0", "core", 0.6 / packages)
+        if options.dram_watts:
+            add(f"{place}/intel-rapl:{index:x}:1", "dram", options.dram_watts / options.watts / packages)
+        if options.mmio:
+            add(f"intel-rapl-mmio/intel-rapl-mmio:{index:x}", name, 1 / packages)
+    for offset, name in enumerate(options.psys):
+        # A hole before it, as after a socket was taken out.
+        add(f"intel-rapl/intel-rapl:{packages + 1 + offset:x}", name, 1.5)
+    return zones
+
+
+def parse():
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tree", help="folder in which 'powercap' is made")
+    parser.add_argument("--watts", type=float, default=100.0, help="power of all packages together")
+    parser.add_argument("--wrap-after-joules", type=float, help="energy of each zone after which its counter wraps")
+    parser.add_argument("--unit-bits", type=int, default=14, help="the unit is 2**-BITS J (default 14)")
+    parser.add_argument("--packages", type=int, default=1)
+    parser.add_argument("--dies", type=int, default=1, help="dies of each package, each with a zone")
+    parser.add_argument("--mirror", action="store_true", help="each die shows its package's energy")
+    parser.add_argument("--dram-watts", type=float, default=0.0, help="power of all dram zones together; 0: none")
+    parser.add_argument("--psys", action="append", default=[], metavar="NAME", help="add a zone psys or psys-1")
+    parser.add_argument("--peak-power", action="store_true", help="add a constraint called peak_power")
+    parser.add_argument("--mmio", action="store_true", help="add the same packages as intel-rapl-mmio")
+    parser.add_argument("--limit", type=float, default=200.0, help="long-term power limit in watts")
+    parser.add_argument("--standing", action="append", default=[], metavar="NAME", help="this zone's counter stands")
+    parser.add_argument("--deny", action="append", default=[], metavar="NAME", help="mode 000; 'all' for every zone")
+    parser.add_argument("--missing", action="append", default=[], metavar="NAME", help="this zone has no energy_uj")
+    parser.add_argument("--step", type=float, default=0.005, help="seconds between updates")
+    parser.add_argument("--ready", help="file to make once the counters run")
+    return parser.parse_args()
+
+
+def main():
+    """Feeds the tree until it is told to stop."""
+    options = parse()
+    zones = build(options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        # A feeder that waits for a processor would look like an error of the meter.
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
+    except PermissionError:
+        pass
+    start = time.monotonic()
+    if options.ready:
+        with open(options.ready, "w", encoding="ascii"):
+            pass
+    while True:
+        for zone in zones:
+            if not zone.standing:
+                zone.step(time.monotonic() - start)
+        time.sleep(options.step)
+
+
+if __name__ == "__main__":
+    main()
