@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # One configuration for everything: a debug build refuses to publish figures, and building twice takes twice as long.
-# The rpath lets the program of `make dist` find the libraries beside it.
-SWIFT_FLAGS := -c release --static-swift-stdlib --explicit-target-dependency-import-check error \
+SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
+# A program for other machines: Swift inside, and the libraries beside it found by a path that also holds for theirs.
+DIST_FLAGS := $(SWIFT_FLAGS) --static-swift-stdlib --scratch-path .build/dist \
   -Xlinker --disable-new-dtags -Xlinker -rpath -Xlinker '$$ORIGIN/../lib'
 BIN := .build/release
 PROGRAM := $(BIN)/nodewatt
@@ -63,14 +64,15 @@ lint: ## check formatting, documentation rules and shell scripts
 format: ## format the Swift sources in place
 	swift format --in-place --recursive --parallel $(FORMATTED)
 
-dist: build ## a tarball that runs where nothing of this is installed
+dist: setup ## a tarball that runs where nothing of this is installed
+	swift build $(DIST_FLAGS) --product nodewatt
 	rm -rf dist && mkdir -p dist/$(BUNDLE)/bin dist/$(BUNDLE)/lib dist/$(BUNDLE)/share/nodewatt
-	cp $(PROGRAM) dist/$(BUNDLE)/bin/ && strip dist/$(BUNDLE)/bin/nodewatt
+	strip -o dist/$(BUNDLE)/bin/nodewatt .build/dist/release/nodewatt
 	cp -r Profiles dist/$(BUNDLE)/share/nodewatt/ && rm -f dist/$(BUNDLE)/share/nodewatt/Profiles/nodes/*.json
 	cp README.md LICENSE CHANGELOG.md dist/$(BUNDLE)/
-	# Everything the program links or opens, less what belongs to the C library and must be the host's own.
-	loader=$$(ldconfig -p | awk '/libOpenCL\.so\.1 .*x86-64|libOpenCL\.so\.1 .*AArch64/ {print $$NF; exit}'); \
-	{ ldd $(PROGRAM) | awk '$$3 ~ /^\// {print $$3}'; echo "$$loader"; } | sort -u \
+	# Everything the program links or opens, less the C library, which must be the host's own.
+	loader=$$(ldconfig -p | awk '/libOpenCL\.so\.1 / {print $$NF; exit}'); \
+	{ ldd dist/$(BUNDLE)/bin/nodewatt | awk '$$3 ~ /^\// {print $$3}'; echo "$$loader"; } | sort -u \
 	  | grep -vE '/(libc|libm|libdl|librt|libpthread|libresolv|ld-linux[^/]*)\.so' | xargs -I{} cp -L {} dist/$(BUNDLE)/lib/
 	tar -C dist -czf dist/$(BUNDLE).tar.gz $(BUNDLE)
 	@ls -l dist/$(BUNDLE).tar.gz

@@ -76,8 +76,7 @@ NW_INLINE void attend(bool half, const float *query, const uint16_t *keys, const
     for (int64_t t = 0; t < tokens; t += NW_LANES) {
         vfloat e = exponential(load(scores + t) - top);
         // The padding's exponentials are tiny but not zero.
-        for (int i = 0; i < NW_LANES; i++)
-            if (t + i >= tokens) e[i] = 0;
+        e = (vfloat)((vint)e & (lanes_up() + (int32_t)t < (int32_t)tokens));
         store(scores + t, e);
         sums += e;
     }

@@ -24,6 +24,7 @@ int nw_isa_count(void) { return table_count; }
 const nw_isa *nw_isa_at(int index) { return index >= 0 && index < table_count ? table[index] : NULL; }
 const char *nw_isa_name(const nw_isa *isa) { return isa->name; }
 const char *nw_isa_features(const nw_isa *isa) { return isa->features; }
+bool nw_isa_fused(const nw_isa *isa) { return isa->fused; }
 bool nw_isa_supported(const nw_isa *isa) { return isa->supported(); }
 
 nw_status nw_isa_resolve(const char *name, const nw_isa **isa) {

@@ -154,7 +154,8 @@ static void multiply_block(const nw_gemm *gemm, const block *blk, int thread) {
     const nw_isa *isa = gemm->isa;
     const nw_gemm_blocking *b = &gemm->blocking;
     int row_group = thread / b->column_groups, column_group = thread % b->column_groups;
-    float *a = gemm->packed_a + (size_t)thread * gemm->a_floats, *tile = gemm->tiles + (size_t)thread * gemm->tile_floats;
+    float *a = gemm->packed_a + (size_t)thread * gemm->a_floats;
+    float *tile = gemm->tiles + (size_t)thread * gemm->tile_floats;
     int64_t end = nw_share(gemm->s.m, b->mr, b->row_groups, row_group + 1);
     for (int64_t i = nw_share(gemm->s.m, b->mr, b->row_groups, row_group); i < end; i += b->mc) {
         int64_t rows = minimum(b->mc, end - i);

@@ -8,6 +8,8 @@
 struct nw_isa {
     const char *name;
     const char *features;
+    /// Whether multiply-adds are fused in hardware.
+    bool fused;
     bool (*supported)(void);
 
     /// Elements first... of a stream; see nw_fill.

@@ -22,9 +22,9 @@ static bool supported(void) {
 #define NW_B_AHEAD 24
 #define NW_C_AHEAD 48
 #define NW_READ_AHEAD 2048
-#define NW_WEIGHTS_AHEAD 2048
+#define NW_WEIGHTS_AHEAD 8192
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"
 #include "fill_kernels.h"
 #include "stream_kernels.h"

@@ -25,7 +25,7 @@ static bool supported(void) { return true; }
 #define NW_B_AHEAD 8
 #define NW_C_AHEAD 48
 #define NW_READ_AHEAD 2048
-#define NW_WEIGHTS_AHEAD 2048
+#define NW_WEIGHTS_AHEAD 8192
 
 #include "vectors.h"
 #include "fill_kernels.h"

@@ -2,6 +2,7 @@
 const nw_isa NW_TABLE = {
     .name = NW_NAME,
     .features = NW_FEATURES,
+    .fused = NW_HAS_FMA,
     .supported = supported,
     .fill = fill,
     .peak_chains = NW_PEAK_VECTORS * NW_LANES,

@@ -32,6 +32,7 @@ static uint32_t read_sum(const void *data, size_t bytes) {
     }
     for (int j = 1; j < 8; j++) s[0] += s[j];
     uint32_t sum = 0;
+#pragma clang loop unroll(full)
     for (int i = 0; i < NW_LANES; i++) sum += s[0][i];
     for (; words_left > 0; words_left--) sum += *p++;
     return sum;

@@ -20,6 +20,7 @@ typedef vhalf vhalf_any __attribute__((aligned(2), may_alias));
 
 NW_INLINE vfloat splat(float value) {
     vfloat v;
+#pragma clang loop unroll(full)
     for (int i = 0; i < NW_LANES; i++) v[i] = value;
     return v;
 }
@@ -29,14 +30,27 @@ NW_INLINE vhalf load_half(const uint16_t *p) { return *(const vhalf_any *)p; }
 
 NW_INLINE vint lanes_up(void) {
     vint v;
+#pragma clang loop unroll(full)
     for (int i = 0; i < NW_LANES; i++) v[i] = i;
     return v;
 }
 
 NW_INLINE float sum_of(vfloat v) {
-    float s = 0;
-    for (int i = 0; i < NW_LANES; i++) s += v[i];
-    return s;
+    // By halves: one addition after the other would take as long as a short row.
+#if NW_LANES == 16
+    typedef float half_vector __attribute__((vector_size(32)));
+    half_vector h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                    __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif NW_LANES == 8
+    vfloat h = v;
+#endif
+#if NW_LANES >= 8
+    typedef float quarter_vector __attribute__((vector_size(16)));
+    quarter_vector q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+#else
+    vfloat q = v;
+#endif
+    return (q[0] + q[2]) + (q[1] + q[3]);
 }
 
 NW_INLINE vfloat widen_bf16(vhalf bits) { return (vfloat)(__builtin_convertvector(bits, vword) << 16); }

@@ -33,7 +33,11 @@ package final class PeakWorkload: PreparedWorkload {
     package var work: Work { Work(flops: Flops(2 * Double(Self.steps) * Double(starts.count))) }
 
     package var notes: [String: String] {
-        context.notes.merging(["chains": "\(starts.count)", "steps": "\(Self.steps)"]) { first, _ in first }
+        var notes = context.notes.merging(["chains": "\(starts.count)", "steps": "\(Self.steps)"]) { first, _ in first }
+        if !nw_isa_fused(context.isa.handle) {
+            notes["multiply-add"] = "emulated by the C library: this peak is no ceiling of the other figures"
+        }
+        return notes
     }
 
     package func run(repetitions: Int) throws -> TimedBatch {

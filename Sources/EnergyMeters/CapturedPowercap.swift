@@ -47,7 +47,8 @@ struct CapturedPowercapSource: PowercapSource {
 
     private func line(_ zone: PowercapAddress, _ file: String) throws(PowercapFailure) -> String {
         do {
-            guard let bytes = try root.read(folder + "/" + zone.folder + "/" + file) else {
+            let places = [zone.folder, zone.name].map { folder + "/" + $0 + "/" + file }
+            guard let bytes = try root.read(places.first(where: root.exists) ?? places[0]) else {
                 throw PowercapFailure(path: path(zone, file), errorNumber: ENOENT)
             }
             return OutsideText.printable(String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self), limit: 64)

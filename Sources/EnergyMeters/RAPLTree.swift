@@ -87,8 +87,9 @@ public enum RAPLTree {
     }
 
     private static func children(of parent: PowercapAddress, in source: some PowercapSource) -> [PowercapAddress] {
-        let folder = source.folder + "/" + parent.folder
-        let found = source.root.names(in: folder).compactMap { address($0, in: parent) }
+        // The kernel shows each zone below its parent and, as a link, at the top; a copy may hold only one of the two.
+        let folders = [source.folder + "/" + parent.folder, source.folder]
+        let found = Set(folders.flatMap { source.root.names(in: $0) }.compactMap { address($0, in: parent) })
         return Array(found.sorted { $0.path.lexicographicallyPrecedes($1.path) }.prefix(maximumZones))
     }
 }

@@ -51,7 +51,7 @@ public struct HwlocTopologySource: TopologySource {
         let present = Set(root.flattened.filter { $0.kind == .thread }.compactMap(\.osIndex))
         guard !present.isEmpty else { throw .empty }
         return Topology(
-            origin: origin, isThisSystem: isThisSystem, root: root,
+            origin: origin, isThisSystem: isThisSystem, root: isThisSystem ? root.withMemory(of: HostProbe()) : root,
             allowedThreads: handle.allowedThreads(boundBy: isThisSystem).filter(present.contains),
             cpuKinds: handle.cpuKinds(), cgroup: isThisSystem ? HostProbe().cgroupLimits() : CgroupLimits())
     }

@@ -173,8 +173,10 @@ public struct WindowEnergy: Hashable, Codable, Sendable {
         self.domains = domains
     }
 
-    /// The names of the meters the total was made of.
-    public var sources: [String] { domains.filter { $0.inTotal && $0.energyJoules != nil }.map(\.source) }
+    /// The interfaces the total was read through, each once.
+    public var sources: [String] {
+        Set(domains.filter { $0.inTotal && $0.energyJoules != nil }.map(\.source)).sorted()
+    }
 
     /// Mean power over the window.
     public var power: Estimate<Watts>? {

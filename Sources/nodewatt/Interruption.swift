@@ -21,6 +21,12 @@ enum Interruption {
             sigemptyset(&action.sa_mask)
             sigaction(number, &action, nil)
         }
+        // A parent may have blocked them, as some process libraries do.
+        var both = sigset_t()
+        sigemptyset(&both)
+        sigaddset(&both, SIGINT)
+        sigaddset(&both, SIGTERM)
+        sigprocmask(SIG_UNBLOCK, &both, nil)
     }
 
     /// Sleeps, but returns at once when the user asks to stop.

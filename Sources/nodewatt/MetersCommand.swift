@@ -1,5 +1,6 @@
 import ArgumentParser
 import EnergyMeters
+import Glibc
 import NodeModel
 
 /// What can meter.
@@ -20,16 +21,29 @@ struct MetersCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let inventory =
-            try sysfs.map { try MeterCatalogue.discover(MeterOptions(capturedRoot: $0)) } ?? NodeAssembly().meters()
-        if output.format == .json { return try printDocument(MetersDocument(inventory, isThisSystem: sysfs == nil)) }
-        if let sysfs { Terminal.line("foreign: read from \(Terminal.printable(sysfs)), not this system") }
+        let inventory = try sysfs.map(Self.captured) ?? NodeAssembly().meters()
+        switch output.format {
+        case .json: try printDocument(MetersDocument(inventory, isThisSystem: sysfs == nil))
+        case .text: lines(inventory).forEach { Terminal.line($0) }
+        }
+        if inventory.meters.isEmpty { throw ExitStatus.nothingMeasured }
+    }
+
+    private static func captured(_ directory: String) throws -> MeterInventory {
+        guard access(directory, R_OK | X_OK) == 0 else {
+            throw InputError(
+                source: "--sysfs", place: Terminal.printable(directory), problem: "cannot be read",
+                recovery: "Name a directory that holds a copy of /sys or /sys/class")
+        }
+        return try MeterCatalogue.discover(MeterOptions(capturedRoot: directory))
+    }
+
+    private func lines(_ inventory: MeterInventory) -> [String] {
+        let origin = sysfs.map { ["foreign: read from \(Terminal.printable($0)), not this system"] } ?? []
         var table = TextTable([.left, .left, .left, .left, .right, .right, .left])
         table.add(["meter", "domain", "grade", "through", "resolution", "wraps at", "does not see"])
         for meter in inventory.meters { table.add(Self.row(meter.description)) }
-        table.lines.forEach { Terminal.line($0) }
-        inventory.unavailable.forEach { Terminal.line(Terminal.printable("\($0.subject): \($0.reason)")) }
-        if inventory.meters.isEmpty { throw ExitStatus.nothingMeasured }
+        return origin + table.lines + inventory.unavailable.map { Terminal.printable("\($0.subject): \($0.reason)") }
     }
 
     private static func row(_ meter: MeterDescription) -> [String] {

@@ -117,10 +117,11 @@ struct ResultText {
     }
 
     private var problemLines: [String] {
-        let problems = session.trials.flatMap { trial -> [String] in
-            let subject = "\(trial.device) \(TrialText.name(trial))"
-            let reason = trial.reason.map { ["\(subject): \(trial.status.rawValue): \($0)"] } ?? []
-            return reason + trial.disturbances.map { "\(subject): \($0)" }
+        let problems = session.trials.compactMap { trial -> String? in
+            let remarks = [trial.reason].compactMap(\.self) + trial.disturbances
+            guard !remarks.isEmpty else { return nil }
+            return
+                "\(trial.device) \(TrialText.name(trial)): \(trial.status.rawValue), \(remarks.joined(separator: "; "))"
         }
         let absent = session.unavailable.map { "\($0.subject): \($0.reason)" }
         let all = (problems + absent).map { "  " + Terminal.printable($0) }

@@ -50,10 +50,8 @@ struct SiteResolver {
     private func lookup(_ zone: Sourced<String>) throws -> GridFactor {
         do {
             return try factors.lookup(zone.value)
-        } catch let error as InputError {
-            throw InputError(
-                source: zone.source, place: Terminal.printable(zone.value), problem: error.problem,
-                recovery: error.recovery)
+        } catch let error as UsageError where !zone.source.hasPrefix("--") {
+            throw InputError(source: zone.source, place: "zone", problem: error.description)
         }
     }
 

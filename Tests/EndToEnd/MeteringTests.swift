@@ -10,7 +10,8 @@ import Testing
     }()
 
     /// 262,144 J is the range of a 2⁻¹⁴ J counter; starting 100 J before it wraps within a second at 120 W.
-    @Test(.enabled(if: namespaces, "mount namespaces are barred here"), arguments: [[], ["--wrap-after", "100"]])
+    @Test(
+        .enabled(if: namespaces, "mount namespaces are barred here"), arguments: [[], ["--wrap-after-joules", "100"]])
     func countersAreReportedWithinOnePercent(options: [String]) throws {
         let finished = try Program.withRAPL(
             ["--watts", "120"] + options, ["meter", "--format", "json", "--", "sleep", "3"])
@@ -22,10 +23,46 @@ import Testing
         #expect(abs(joules / (120 * seconds) - 1) < 0.01, "\(joules) J in \(seconds) s")
         #expect(document["energy_grade"] as? String == "counter")
         let domains = try #require(document["domains"] as? [[String: Any]])
-        #expect(
-            domains.contains {
-                $0["source"] as? String == "libpowercap" || ($0["source"] as? String)?.contains("rapl") == true
-            })
+        #expect(domains.contains { $0["source"] as? String == "libpowercap" && $0["in_total"] as? Bool == true })
+    }
+
+    @Test(.enabled(if: namespaces, "mount namespaces are barred here"))
+    func awkwardHostsAreReadAsTheyAre() throws {
+        let finished = try Program.withRAPL(
+            ["--watts", "120", "--dram-watts", "20", "--psys", "psys-1", "--peak-power"],
+            ["meter", "--format", "json", "--", "sleep", "2"])
+        let document = try finished.document()
+        let seconds = try #require(document["duration_seconds"] as? Double)
+        let joules = try #require(document["energy_joules"] as? Double)
+        // Package and DRAM make the total; psys and core are shown beside it.
+        #expect(abs(joules / (140 * seconds) - 1) < 0.02, "\(joules) J in \(seconds) s")
+        let domains = try #require(document["domains"] as? [[String: Any]])
+        let counted = domains.filter { $0["in_total"] as? Bool == true }.compactMap { $0["name"] as? String }
+        #expect(Set(counted) == ["package-0", "package-0/dram"])
+        #expect(domains.contains { $0["name"] as? String == "psys-1" })
+    }
+
+    @Test(.enabled(if: namespaces, "mount namespaces are barred here"))
+    func aStandingCounterGivesNoEnergyAndTheModelSaysItIsOne() throws {
+        let finished = try Program.withRAPL(
+            ["--watts", "120", "--standing", "package-0"], ["meter", "--format", "json", "--", "sleep", "2"])
+        let document = try finished.document()
+        #expect(document["energy_grade"] as? String == "modelled")
+        let domains = try #require(document["domains"] as? [[String: Any]])
+        let package = try #require(domains.first { $0["name"] as? String == "package-0" })
+        #expect(package["energy_joules"] is NSNull)
+        #expect((package["problem"] as? String)?.contains("advance") == true)
+    }
+
+    @Test(.enabled(if: namespaces, "mount namespaces are barred here"))
+    func unreadableCountersNameTheCommandThatHelps() throws {
+        let finished = try Program.withRAPL(
+            ["--unprivileged", "--deny", "all"], ["meters", "--format", "json"])
+        let document = try finished.document()
+        let reasons = (document["unavailable"] as? [[String: Any]])?.compactMap { $0["reason"] as? String } ?? []
+        #expect(reasons.contains { $0.contains("Permission denied") && $0.contains("max_energy_range_uj") })
+        let grades = (document["meters"] as? [[String: Any]])?.compactMap { $0["grade"] as? String }
+        #expect(grades == ["modelled"])
     }
 
     @Test func theCommandsStatusIsPassedThrough() throws {
@@ -45,7 +82,17 @@ import Testing
     }
 
     @Test func aCapturedTreeIsReadAndMarked() throws {
-        let finished = try Program.run(["meters", "--sysfs", "/nonexistent", "--format", "json"])
-        #expect(finished.status == 65 || finished.status == 2, "\(finished.error)")
+        let zone = Scratch.folder() + "/class/powercap/intel-rapl:0"
+        try FileManager.default.createDirectory(atPath: zone, withIntermediateDirectories: true)
+        for (file, text) in [("name", "package-0"), ("energy_uj", "12345"), ("max_energy_range_uj", "262143328850")] {
+            try (text + "\n").write(toFile: zone + "/" + file, atomically: true, encoding: .utf8)
+        }
+        let root = URL(fileURLWithPath: zone + "/../../..").standardized.path
+        let finished = try Program.run(["meters", "--sysfs", root, "--format", "json"])
+        #expect(finished.status == 0, "\(finished.error)")
+        let document = try finished.document()
+        #expect(document["is_this_system"] as? Bool == false)
+        let meters = try #require(document["meters"] as? [[String: Any]])
+        #expect((meters.first?["domain"] as? [String: Any])?["name"] as? String == "package-0")
     }
 }

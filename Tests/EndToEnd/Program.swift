@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What a finished program left.
-struct Finished {
+struct Finished: Sendable {
     var status: Int32
     var output: String
     var error: String
@@ -38,7 +38,7 @@ enum Program {
             process.standardInput = FileHandle.nullDevice
             for name in ["out", "err"] {
                 let path = folder + "/" + name
-                FileManager.default.createFile(atPath: path, contents: nil)
+                try Data().write(to: URL(fileURLWithPath: path))
                 files.append(try #require(FileHandle(forWritingAtPath: path)))
             }
             process.standardOutput = files[0]

@@ -23,7 +23,7 @@ import Testing
     @Test(arguments: [
         "run --no-such-option", "run --suite huge", "run --workload sort", "run --shape 0x1x2", "run --threads 0",
         "run --device opencl:99:0", "run --quantization i8", "run --prompt 0", "topology --xml a --synthetic b",
-        "meter", "carbon", "carbon --joules-per-token -1", "nonsense", "topology --synthetic nonsense",
+        "meter", "carbon", "carbon --joules-per-token -1", "nonsense", "run --zone ATLANTIS", "run --model gpt-99",
     ])
     func wrongUsageIsStatus64(line: String) throws {
         let finished = try Program.run(line.split(separator: " ").map(String.init))
@@ -33,11 +33,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("run --no-save --zone ATLANTIS", "ATLANTIS"), ("run --no-save --model gpt-99", "gpt-99"),
         ("run --no-save --model /nonexistent.json", "/nonexistent.json"), ("run --no-save --pue 0.5", "--pue"),
         ("run --no-save --site /nonexistent.json", "/nonexistent.json"),
         ("topology --xml /nonexistent.xml", "/nonexistent.xml"),
-        ("carbon --joules-per-token 1 --zone ATLANTIS", "ATLANTIS"),
+        ("topology --synthetic nonsense", "nonsense"), ("meters --sysfs /nonexistent", "/nonexistent"),
         ("profile show /nonexistent.json", "/nonexistent.json"),
     ])
     func wrongInputIsStatus65AndNamed(line: String, name: String) throws {

@@ -65,7 +65,7 @@ import Testing
         let truth = 150 * answer.window.durationSeconds.rawValue
         #expect(abs(total.value.rawValue / truth - 1) <= 0.01, "\(total.value) instead of \(truth) J")
         #expect(answer.window.grade == .counter)
-        #expect(answer.window.sources == Array(repeating: "libpowercap", count: 4))
+        #expect(answer.window.sources == ["libpowercap"])
         #expect(answer.meters.filter { $0.domain.kind == .platform }.map(\.domain.name) == ["psys", "psys-1"])
         #expect(answer.caps == [200, 200])
         let package = try #require(answer.window.domains.first { $0.name == "package-0" }?.energyJoules)

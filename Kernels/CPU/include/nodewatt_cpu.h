@@ -46,6 +46,8 @@ const nw_isa *nw_isa_at(int index);
 const char *nw_isa_name(const nw_isa *isa);
 /// The processor features it needs, separated by commas.
 const char *nw_isa_features(const nw_isa *isa);
+/// Whether it has a fused multiply-add; without one the peak calls the C library's and is no ceiling of anything.
+bool nw_isa_fused(const nw_isa *isa);
 /// Whether this processor and operating system have all of them.
 bool nw_isa_supported(const nw_isa *isa);
 /// Finds an instruction set.

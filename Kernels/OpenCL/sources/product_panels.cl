@@ -1,7 +1,7 @@
 // C = A * B in f32 on processors: operands packed into panels, then one register tile at a time.
 //
 // A (m x k), B (k x n) and C (m x n) are row-major. V: lanes of a vector. MR: rows of a tile. NV: vectors across it,
-// NR = NV * V. KC: the longest run of k whose B panel a second-level cache holds.
+// NR = NV * V. KC: the run of k whose column panel a second-level cache holds.
 // Every work-group is one work-item: the vectors are explicit, so a compiler has nothing left to vectorise.
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -85,18 +85,20 @@ void tile(__global const float *restrict a, __global const float *restrict b, __
         }
 }
 
-// Item (column panel, block): `panels` row panels against one column panel, which stays in the second-level cache.
+// Item (block, block): `left_panels` row panels against `right_panels` column panels. A run of one column panel stays
+// in the cache while all row panels pass, those of neighbouring items too.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void multiply_panels(
     __global const float *restrict a, __global const float *restrict b, __global float *restrict c, uint m, uint n,
-    uint k, uint panels) {
-    uint right = get_global_id(0), first = get_global_id(1) * panels;
-    uint all = (m + MR - 1) / MR, last = min(first + panels, all);
-    uint columns = min((uint)NR, n - right * NR);
+    uint k, uint left_panels, uint right_panels) {
+    uint first_left = get_global_id(0) * left_panels, first_right = get_global_id(1) * right_panels;
+    uint last_left = min(first_left + left_panels, (m + MR - 1) / MR);
+    uint last_right = min(first_right + right_panels, (n + NR - 1) / NR);
     for (uint start = 0; start < k; start += KC) {
         uint length = min((uint)KC, k - start);
-        __global const float *right_panel = b + ((size_t)right * k + start) * NR;
-        for (uint left = first; left < last; left++)
-            tile(a + ((size_t)left * k + start) * MR, right_panel, c + (size_t)left * MR * n + (size_t)right * NR, n,
-                 length, min((uint)MR, m - left * MR), columns, start > 0);
+        for (uint right = first_right; right < last_right; right++)
+            for (uint left = first_left; left < last_left; left++)
+                tile(a + ((size_t)left * k + start) * MR, b + ((size_t)right * k + start) * NR,
+                     c + (size_t)left * MR * n + (size_t)right * NR, n, length, min((uint)MR, m - left * MR),
+                     min((uint)NR, n - right * NR), start > 0);
     }
 }

@@ -119,8 +119,7 @@ enum ProductKernels {
         let packedB = try queue.buffer(bytes: 4 * right * columns * shape.k)
         let run = 256
         let runs = (shape.k + run - 1) / run
-        // Few row panels an item: runtimes that share work dynamically need many items to balance the last ones.
-        let block = max(1, min(8, left * right / (tuning.units * 64)))
+        let block = tuning.productBlock(left: left, right: right)
         let one = [1, 1]
         let launches = [
             Launch(
@@ -134,8 +133,8 @@ enum ProductKernels {
             Launch(
                 kernel: try program.kernel(
                     "multiply_panels", .buffer(packedA), .buffer(packedB), .buffer(operands.c), .uint(shape.m),
-                    .uint(shape.n), .uint(shape.k), .uint(block)),
-                groups: [right, (left + block - 1) / block], local: one),
+                    .uint(shape.n), .uint(shape.k), .uint(block.left), .uint(block.right)),
+                groups: [(left + block.left - 1) / block.left, (right + block.right - 1) / block.right], local: one),
         ]
         let notes = ["kernel": "packed panels, \(rows)x\(columns) register tile", "options": program.options]
         return Built(launches: launches, notes: notes)
