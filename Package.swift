@@ -74,7 +74,7 @@ let package = Package(
         tests("History", ["NodeModel"]),
         tests("Exporters", ["NodeModel", "Analysis"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["nodewatt", "NodeModel"], path: "Tests/EndToEnd", swiftSettings: swiftRules),
+            name: "EndToEndTests", dependencies: ["nodewatt"], path: "Tests/EndToEnd", swiftSettings: swiftRules),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -100,7 +100,7 @@ public struct GridFactorTable: Hashable, Sendable {
     /// The life-cycle figure wins a tie of years, because it leaves less out.
     private func latest(_ zone: String) -> GridFactor? {
         factors.filter { $0.zone.uppercased() == zone }
-            .max { ($0.year, $0.scope == "life-cycle" ? 1 : 0) < ($1.year, $1.scope == "life-cycle" ? 1 : 0) }
+            .max { ($0.year ?? 0, $0.scope == "life-cycle" ? 1 : 0) < ($1.year ?? 0, $1.scope == "life-cycle" ? 1 : 0) }
     }
 
     private mutating func add(_ factor: GridFactor, source: String, place: String) throws {
@@ -110,7 +110,7 @@ public struct GridFactorTable: Hashable, Sendable {
         guard !known else {
             throw InputError(
                 source: source, place: place,
-                problem: "a second factor of \(factor.zone) for \(factor.year), \(factor.gas), \(factor.scope)")
+                problem: "a second factor of \(factor.zone) for \(factor.year ?? 0), \(factor.gas), \(factor.scope)")
         }
         factors.append(factor)
     }

@@ -14,8 +14,12 @@ public struct DeviceCeilings: Hashable, Sendable {
     }
 
     /// Takes a measured trial in: a peak or a bandwidth raises its ceiling.
+    ///
+    /// A figure that says of itself that it is no ceiling is left out.
     public mutating func absorb(_ trial: TrialRecord) {
-        guard trial.status == .measured else { return }
+        guard trial.status == .measured, !trial.disturbances.contains(TrialPlan.noCeiling),
+            trial.notes[TrialPlan.emulatedNote] == nil
+        else { return }
         if trial.workload == .peak, let rate = trial.flopsPerSecond {
             flopsPerSecond = max(rate, flopsPerSecond ?? .zero)
         }
@@ -31,13 +35,15 @@ public enum TrialDerivation {
     ///
     /// - Parameters:
     ///   - plan: What was asked.
+    ///   - device: What the device is made for; its energy is only known when a meter sees it.
     ///   - measurement: What was gathered.
     ///   - ceilings: What the same device reached before.
     ///   - idle: Idle power, for net energy.
     ///   - site: The site's facts.
     /// - Returns: A measured record, or a failed one without any speed when the verification failed.
     public static func record(
-        plan: TrialPlan, measurement: Measurement, ceilings: DeviceCeilings, idle: IdleBaseline, site: SiteFacts
+        plan: TrialPlan, device: DeviceKind, measurement: Measurement, ceilings: DeviceCeilings, idle: IdleBaseline,
+        site: SiteFacts
     ) -> TrialRecord {
         var record = TrialRecord(plan: plan, status: .measured)
         record.verification = measurement.verification
@@ -50,14 +56,20 @@ public enum TrialDerivation {
             return record
         }
         addSpeed(to: &record, measurement)
-        addEnergy(to: &record, measurement)
+        if measurement.energy.sees(device) {
+            addEnergy(to: &record, measurement)
+        } else {
+            record.disturbances.append("no meter sees this device, so its energy is not known")
+        }
         addFraction(to: &record, ceilings)
+        record.disturbances += plan.caveat.map { [$0] } ?? []
         record.disturbances += Disturbance.find(in: record)
         return addingSiteFigures(to: record, idle: idle, site: site)
     }
 
     private static func addSpeed(to record: inout TrialRecord, _ measurement: Measurement) {
         record.samplesSeconds = measurement.samples.map(\.rawValue)
+        record.stopReason = measurement.stop
         record.repetitions = measurement.repetitionsPerBatch
         record.flops = measurement.work.flops
         record.bytes = measurement.work.bytes
@@ -68,7 +80,10 @@ public enum TrialDerivation {
         record.ci95LowSeconds = interval.lowerBound
         record.ci95HighSeconds = interval.upperBound
         record.flopsPerSecond = measurement.work.flops.map { $0 / Seconds(median) }
-        record.bytesPerSecond = measurement.work.bytes.map { BytesPerSecond($0 / median) }
+        // The operands of a product over its time say nothing of the memory: caches serve them many times.
+        if [.bandwidth, .llm].contains(record.workload) {
+            record.bytesPerSecond = measurement.work.bytes.map { BytesPerSecond($0 / median) }
+        }
         record.tokensPerSecond = measurement.work.tokens.map { $0 / median }
     }
 
@@ -129,6 +144,7 @@ public enum TrialDerivation {
             record.costPerMillionTokens = figures.cost
             record.currency = figures.cost == nil ? nil : site.currency?.value
         }
+        record.ci95 = TrialIntervals.of(record)
         return record
     }
 }
@@ -145,6 +161,14 @@ public enum Disturbance {
             return "the hypervisor took \(percent(steal)) of the processors' time"
         },
         Rule { trial in
+            guard let variation = trial.conditions?.clockVariation, variation > 0.05 else { return nil }
+            return "the clock varied by \(percent(variation))"
+        },
+        Rule { trial in
+            let count = trial.samplesSeconds.count
+            return (1..<6).contains(count) ? "only \(count) samples: the interval is their range, not 95 %" : nil
+        },
+        Rule { trial in
             guard let events = trial.conditions?.throttleEvents, events > 0 else { return nil }
             return "\(events) thermal throttling events"
         },
@@ -157,7 +181,7 @@ public enum Disturbance {
             return precision > 0.03 && precision.isFinite ? "the median is only known to ±\(percent(precision))" : nil
         },
         Rule { trial in
-            guard let fraction = trial.fractionOfPeak, fraction > 1.03 else { return nil }
+            guard let fraction = trial.fractionOfPeak, fraction > 1 else { return nil }
             return "above the measured ceiling (\(percent(fraction))): the ceiling or this figure is wrong"
         },
     ]

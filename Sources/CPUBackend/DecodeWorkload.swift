@@ -51,7 +51,15 @@ package final class DecodeWorkload: PreparedWorkload, InspectableDecodeStep {
         let checked = try read(.logits)
         hasTimedOutput = false
         if let timed { outcome = outcome.and(sameBits(timed, checked)) }
+        poisonLogits()
         return outcome
+    }
+
+    /// What is found in the logits after the timed steps must be theirs.
+    private func poisonLogits() {
+        var count = 0
+        let start = nw_decode_buffer(handle, nw_buffer(.logits), &count)
+        start?.update(repeating: .nan, count: count)
     }
 
     /// The logits of the timed step must be those of the checked one to the bit: every sum has a fixed order.

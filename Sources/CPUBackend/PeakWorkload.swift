@@ -11,6 +11,7 @@ package final class PeakWorkload: PreparedWorkload {
     private let handle: OpaquePointer
     private let starts: [Float]
     private let addends: [Float]
+    private var hasTimedResults = false
 
     init(_ context: KernelContext) throws {
         self.context = context
@@ -35,7 +36,7 @@ package final class PeakWorkload: PreparedWorkload {
     package var notes: [String: String] {
         var notes = context.notes.merging(["chains": "\(starts.count)", "steps": "\(Self.steps)"]) { first, _ in first }
         if !nw_isa_fused(context.isa.handle) {
-            notes["multiply-add"] = "emulated by the C library: this peak is no ceiling of the other figures"
+            notes[TrialPlan.emulatedNote] = "emulated by the C library: this peak is no ceiling of the other figures"
         }
         return notes
     }
@@ -43,12 +44,24 @@ package final class PeakWorkload: PreparedWorkload {
     package func run(repetitions: Int) throws -> TimedBatch {
         var interval = nw_interval()
         try check(nw_peak_run(handle, Int64(max(repetitions, 1)), &interval), "running the peak")
+        hasTimedResults = true
         return TimedBatch(interval, repetitions: max(repetitions, 1))
     }
 
+    /// Every repetition ends in the same state, so what the timed runs left is checked as well as a run of its own.
     package func verify() throws -> Verification {
+        let timed = hasTimedResults ? verification(of: results) : nil
+        poison()
         _ = try run(repetitions: 1)
-        return verification(of: results)
+        let own = verification(of: results)
+        poison()
+        hasTimedResults = false
+        return timed.map { $0.and(own) } ?? own
+    }
+
+    /// What is found in the results afterwards must be a run's.
+    private func poison() {
+        UnsafeMutablePointer(mutating: nw_peak_results(handle)).update(repeating: .nan, count: starts.count)
     }
 
     /// What the kernel left in each chain.

@@ -20,7 +20,8 @@ enum RAPLPermission {
             let advice =
                 switch number {
                 case EACCES, EPERM: remedy
-                case EBADMSG: "the file's content is damaged; report it with `nodewatt capture`"
+                case EBADMSG:
+                    "the file's content is damaged; read it with cat and report it to the kernel's maintainers"
                 case ENOENT, ENODATA: "the kernel shows no counter for this zone, so there is nothing to enable"
                 default: "see the kernel's messages (dmesg) for intel_rapl"
                 }

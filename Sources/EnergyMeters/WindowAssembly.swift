@@ -55,7 +55,8 @@ public enum WindowAssembly {
             let inTotal = chosen.contains(index)
             if row.description.grade == .modelled, !inTotal, rows.count > 1 { return nil }
             return DomainEnergy(
-                name: row.description.domain.name, source: row.description.source, grade: row.description.grade,
+                name: row.description.domain.name, kind: row.description.domain.kind, source: row.description.source,
+                grade: row.description.grade,
                 energyJoules: row.joules.map { Joules($0) }, inTotal: inTotal, problem: row.problem)
         }
         guard !chosen.isEmpty else {

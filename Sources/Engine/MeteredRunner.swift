@@ -133,6 +133,7 @@ public struct MeteredRunner {
             while stop == nil {
                 let batch = try prepared.run(repetitions: repetitions)
                 first = first ?? batch.start
+                conditions.sample()
                 samples.append(batch.secondsPerRepetition)
                 rule.add(batch.secondsPerRepetition, elapsed: batch.end.since(first ?? batch.start))
                 stop = rule.verdict

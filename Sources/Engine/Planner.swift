@@ -61,22 +61,27 @@ public struct Planner {
             workloads(of: device).map { workload in
                 TrialPlan(
                     workload: workload, device: device.id, threads: threads(of: device), budget: suite.budget,
-                    minimumWindow: max(minimumWindow, suite.minimumTime))
+                    minimumWindow: max(minimumWindow, suite.minimumTime), caveat: caveat(of: workload, on: device))
             }
         }
     }
 
+    /// Formats that were asked for are planned even where nothing computes them yet: the backend says so in a row.
     private func workloads(of device: Device) -> [Workload] {
+        let formats = selection.precisions.isEmpty ? [.f32] : selection.precisions
         let candidates: [Workload] =
-            [.peak(.f32), .readBandwidth(bytes: readBytes(of: device))]
-            + shapes(of: device).map { .gemm($0, .f32) } + decodeSteps.map { .decode($0) }
+            formats.map { .peak($0) } + [.readBandwidth(bytes: readBytes(of: device))]
+            + formats.flatMap { format in shapes(of: device).map { .gemm($0, format) } }
+            + decodeSteps.map { .decode($0) }
         return candidates.filter(isSelected)
     }
 
+    /// A read has no format: with formats named it has to be named itself.
     private func isSelected(_ workload: Workload) -> Bool {
-        let named = selection.workloads.isEmpty || selection.workloads.contains(workload.name)
-        guard named, let precision = workload.precision, !selection.precisions.isEmpty else { return named }
-        return selection.precisions.contains(precision)
+        if workload.precision == nil, !selection.precisions.isEmpty {
+            return selection.workloads.contains(workload.name)
+        }
+        return selection.workloads.isEmpty || selection.workloads.contains(workload.name)
     }
 
     private func shapes(of device: Device) -> [GEMMShape] {
@@ -86,20 +91,33 @@ public struct Planner {
     }
 
     private var decodeSteps: [DecodeStep] {
-        let formats = selection.quantization.map { [$0] } ?? suite.weightFormats
         let contexts = selection.contextTokens.map { [$0] } ?? suite.contextTokens
-        return formats.flatMap { format in
+        return weightFormats.flatMap { format in
             contexts.map { DecodeStep(model: model, weights: format, contextTokens: $0) }
         }
     }
 
+    /// The weights' formats: the one asked for, else those of the formats asked for that weights can have.
+    private var weightFormats: [Precision] {
+        if let quantization = selection.quantization { return [quantization] }
+        guard !selection.precisions.isEmpty else { return suite.weightFormats }
+        let named = selection.workloads.contains(.llm)
+        return named ? selection.precisions : selection.precisions.filter { [.bf16, .f16].contains($0) }
+    }
+
     /// At least four times all last-level caches, and a gibibyte where memory allows: what STREAM asks for.
     private func readBytes(of device: Device) -> Int {
-        let gibibyte = 1 << 30
-        let wanted = max(gibibyte, 4 * (device.kind == .cpu ? topology.lastLevelCacheBytes : 0))
-        let allowed = min(device.memoryBytes / 8, device.maximumAllocationBytes)
-        let bytes = max(min(wanted, allowed), 1 << 20)
+        // Drivers that do not know a limit say 0.
+        let limits = [device.memoryBytes / 8, device.maximumAllocationBytes].filter { $0 > 0 }
+        let bytes = max(min(max(1 << 30, cacheBytes(of: device)), limits.min() ?? .max), 1 << 20)
         return bytes & ~((1 << 20) - 1)
+    }
+
+    private func cacheBytes(of device: Device) -> Int { device.kind == .cpu ? 4 * topology.lastLevelCacheBytes : 0 }
+
+    private func caveat(of workload: Workload, on device: Device) -> String? {
+        guard case .readBandwidth(let bytes) = workload, bytes < cacheBytes(of: device) else { return nil }
+        return TrialPlan.noCeiling
     }
 
     /// One hardware thread per core, bounded by the control group's quota, or as many as asked for.
@@ -110,7 +128,8 @@ public struct Planner {
             let others = topology.allowedThreads.filter { !cores.contains($0) }
             return Array((cores + others).prefix(wanted))
         }
-        let quota = topology.cgroup.cpuQuota.map { max(1, Int($0.rounded(.up))) } ?? cores.count
+        let quota =
+            topology.cgroup.cpuQuota.map { max(1, Int(min($0, Double(cores.count)).rounded(.up))) } ?? cores.count
         return Array(cores.prefix(quota))
     }
 }

@@ -21,8 +21,8 @@ public struct SessionEnvironment {
     public var backends: [String: any ComputeBackend]
     /// The energy meters.
     public var metering: any EnergyMetering
-    /// What watches the machine.
-    public var conditions: any ConditionObserver
+    /// Makes what watches the machine, given the processors a trial uses; none means all.
+    public var conditions: ([Int]) -> any ConditionObserver
     /// Where trials are kept; `nil` to keep none.
     public var store: (any SessionStore)?
     /// Waits; must return early when the user interrupts.
@@ -36,7 +36,8 @@ public struct SessionEnvironment {
 
     /// Creates an environment.
     public init(
-        backends: [String: any ComputeBackend], metering: any EnergyMetering, conditions: any ConditionObserver,
+        backends: [String: any ComputeBackend], metering: any EnergyMetering,
+        conditions: @escaping ([Int]) -> any ConditionObserver,
         store: (any SessionStore)?, sleep: @escaping (Seconds) -> Void, timestamp: @escaping () -> String,
         isInterrupted: @escaping () -> Bool, onEvent: @escaping (SessionEvent) -> Void
     ) {
@@ -80,12 +81,12 @@ public struct SessionRunner {
             throw UsageError("a foreign topology cannot be benchmarked: only the running machine can")
         }
         try environment.store?.begin(session)
-        session.idle.beforeWatts = watchIdle(before: true)
+        watchIdle(before: true)
         for (index, plan) in plans.enumerated() {
             environment.onEvent(.trialBegan(number: index + 1, of: plans.count, plan: plan))
             keep(record(of: plan))
         }
-        if !environment.isInterrupted() { session.idle.afterWatts = watchIdle(before: false) }
+        if !environment.isInterrupted() { watchIdle(before: false) }
         session.trials = session.trials.map {
             TrialDerivation.addingSiteFigures(to: $0, idle: session.idle, site: session.site)
         }
@@ -112,15 +113,16 @@ public struct SessionRunner {
         else { return TrialRecord(plan: plan, status: .skipped, reason: "no backend drives \(plan.device)") }
         if environment.isInterrupted() { return TrialRecord(plan: plan, status: .skipped, reason: "interrupted") }
         let runner = MeteredRunner(
-            metering: environment.metering, conditions: environment.conditions,
+            metering: environment.metering, conditions: environment.conditions(plan.threads),
             isInterrupted: environment.isInterrupted, progress: { environment.onEvent(.progress($0)) })
         do {
             let measurement = try runner.run(
                 plan, on: device, backend: backend, topology: session.topology, seed: session.seed)
             return TrialDerivation.record(
-                plan: plan, measurement: measurement, ceilings: ceilings(of: device), idle: session.idle,
-                site: session.site)
-        } catch is Interrupted {
+                plan: plan, device: device.kind, measurement: measurement, ceilings: ceilings(of: device),
+                idle: session.idle, site: session.site)
+        } catch _ where environment.isInterrupted() {
+            // A child that the terminal interrupted with us fails in its own words.
             return TrialRecord(plan: plan, status: .skipped, reason: "interrupted")
         } catch let failure as TrialFailure {
             return TrialRecord(plan: plan, status: failure.status, reason: failure.reason)
@@ -138,12 +140,11 @@ public struct SessionRunner {
         return own
     }
 
-    private mutating func watchIdle(before: Bool) -> Watts? {
+    private mutating func watchIdle(before: Bool) {
         environment.onEvent(.idle(before: before))
         environment.metering.beginWindow()
         environment.sleep(suite.idleTime)
         let energy = environment.metering.endWindow()
-        if energy.total != nil { session.idle.grade = energy.grade }
-        return energy.power?.value
+        session.idle.absorb(energy.power?.value, grade: energy.grade, before: before)
     }
 }

@@ -35,7 +35,7 @@ public struct Suite: Hashable, Sendable {
     public static let all: [SuiteName: Suite] = [
         .quick: Suite(
             name: .quick, cpuMatrixEdges: [2_048], acceleratorMatrixEdges: [4_096], contextTokens: [128],
-            weightFormats: [.bf16], model: "tinyllama-1.1b", budget: Seconds(3), minimumTime: Seconds(2),
+            weightFormats: [.bf16], model: "tinyllama-1.1b", budget: Seconds(3.5), minimumTime: Seconds(2.5),
             idleTime: Seconds(2)),
         .standard: Suite(
             name: .standard, cpuMatrixEdges: [1_024, 2_048, 4_096], acceleratorMatrixEdges: [2_048, 4_096, 8_192],

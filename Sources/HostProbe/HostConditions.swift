@@ -12,6 +12,10 @@ public final class HostConditions: ConditionObserver {
     private var times: ProcessorTimes?
     private var throttledBefore: Int?
     private var clocks: [Double] = []
+    private var sampledAt: MonotonicInstant?
+
+    /// Reading many processors' clocks takes work of its own, which must not show in what is measured.
+    private static let sampleInterval = Seconds(0.5)
 
     /// Creates an observer.
     ///
@@ -31,27 +35,44 @@ public final class HostConditions: ConditionObserver {
         times = try? ProcessorTimes.read(root, threads: threads)
         throttledBefore = throttle.read()
         clocks = []
+        sampledAt = nil
     }
 
     /// Takes one more sample of the clock; useful while the processors work, since it falls as soon as they stop.
-    public func sampleClock() {
+    ///
+    /// Does nothing within half a second of the last sample.
+    public func sample() {
+        let now = MonotonicClock.now()
+        if let sampledAt, now.since(sampledAt) < Self.sampleInterval { return }
+        sampledAt = now
         if let hertz = clock.read() { clocks.append(hertz) }
     }
 
     /// Ends the observation.
     ///
     /// - Returns: Fractions of processor time since ``begin()``; the mean clock of the samples taken by
-    ///   ``sampleClock()`` or, without any, of the moment of this call; throttling events since ``begin()``.
+    ///   ``sample()`` or, without any, of the moment of this call; throttling events since ``begin()``.
     ///   What the kernel does not tell is `nil`.
     public func end() -> MeasurementConditions {
-        if clocks.isEmpty { sampleClock() }
+        if clocks.isEmpty { sample() }
         let now = try? ProcessorTimes.read(root, threads: threads)
         let passed = times.flatMap { before in now.map { $0.since(before) } }
         let events = throttledBefore.flatMap { before in throttle.read().map { max($0 - before, 0) } }
         return MeasurementConditions(
             stealFraction: passed?.stealFraction, busyFraction: passed?.busyFraction,
-            clockHertz: clocks.isEmpty ? nil : Hertz(clocks.reduce(0, +) / Double(clocks.count)),
+            clockHertz: meanClock.map { Hertz($0) }, clockVariation: clockVariation,
             throttleEvents: events)
+    }
+}
+
+extension HostConditions {
+    private var meanClock: Double? { clocks.isEmpty ? nil : clocks.reduce(0, +) / Double(clocks.count) }
+
+    private var clockVariation: Double? {
+        guard clocks.count > 1, let low = clocks.min(), let high = clocks.max(), let mean = meanClock else {
+            return nil
+        }
+        return (high - low) / mean
     }
 }
 

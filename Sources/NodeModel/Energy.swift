@@ -130,7 +130,9 @@ public struct MeterInventory: Sendable {
 public struct DomainEnergy: Hashable, Codable, Sendable {
     /// The domain's name.
     public var name: String
-    /// The meter it was read from.
+    /// What part of the node it is.
+    public var kind: EnergyDomainKind
+    /// The interface it was read through.
     public var source: String
     /// How far the figure can be trusted.
     public var grade: EnergyGrade
@@ -143,9 +145,11 @@ public struct DomainEnergy: Hashable, Codable, Sendable {
 
     /// Creates the energy of one domain.
     public init(
-        name: String, source: String, grade: EnergyGrade, energyJoules: Joules?, inTotal: Bool, problem: String? = nil
+        name: String, kind: EnergyDomainKind, source: String, grade: EnergyGrade, energyJoules: Joules?, inTotal: Bool,
+        problem: String? = nil
     ) {
         self.name = name
+        self.kind = kind
         self.source = source
         self.grade = grade
         self._energyJoules = ExplicitNull(wrappedValue: energyJoules)
@@ -176,6 +180,15 @@ public struct WindowEnergy: Hashable, Codable, Sendable {
     /// The interfaces the total was read through, each once.
     public var sources: [String] {
         Set(domains.filter { $0.inTotal && $0.energyJoules != nil }.map(\.source)).sorted()
+    }
+
+    /// Whether the total holds what a device of some kind uses; packages and the power model see no GPU.
+    public func sees(_ device: DeviceKind) -> Bool {
+        guard device != .cpu else { return true }
+        return domains.contains { domain in
+            guard domain.inTotal, domain.energyJoules != nil else { return false }
+            return [.gpu, .platform].contains(domain.kind) || (domain.kind == .node && domain.grade != .modelled)
+        }
     }
 
     /// Mean power over the window.

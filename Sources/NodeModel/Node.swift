@@ -68,13 +68,17 @@ public struct MeasurementConditions: Hashable, Codable, Sendable {
     @ExplicitNull public var busyFraction: Double?
     /// The mean clock of the processors used, where the kernel tells.
     @ExplicitNull public var clockHertz: Hertz?
+    /// The spread of the clock over its mean, largest less smallest, where the kernel tells.
+    @ExplicitNull public var clockVariation: Double?
     /// Thermal throttling events during the measurement, where the kernel counts them.
     @ExplicitNull public var throttleEvents: Int?
 
     /// Creates conditions; everything defaults to unknown.
     public init(
-        stealFraction: Double? = nil, busyFraction: Double? = nil, clockHertz: Hertz? = nil, throttleEvents: Int? = nil
+        stealFraction: Double? = nil, busyFraction: Double? = nil, clockHertz: Hertz? = nil,
+        clockVariation: Double? = nil, throttleEvents: Int? = nil
     ) {
+        self._clockVariation = ExplicitNull(wrappedValue: clockVariation)
         self._stealFraction = ExplicitNull(wrappedValue: stealFraction)
         self._busyFraction = ExplicitNull(wrappedValue: busyFraction)
         self._clockHertz = ExplicitNull(wrappedValue: clockHertz)
@@ -86,6 +90,9 @@ public struct MeasurementConditions: Hashable, Codable, Sendable {
 public protocol ConditionObserver: AnyObject {
     /// Starts an observation.
     func begin()
+
+    /// Looks at what only shows while the processors work, such as their clock; called between timed batches.
+    func sample()
 
     /// Ends the observation.
     ///

@@ -7,9 +7,15 @@ public enum NodeClass: String, Codable, Sendable {
     /// A node of a supercomputer. Never derived from one node's hardware, only stated by its operator.
     case `super`
 
-    /// The class of a node by its devices: ``intelligent`` with any device that is not a CPU, else ``general``.
-    public init(devices: [Device]) {
-        self = devices.contains { $0.kind != .cpu } ? .intelligent : .general
+    /// The class of a node: ``intelligent`` with any device that is not a CPU, measured or not, else ``general``.
+    ///
+    /// - Parameters:
+    ///   - devices: What was measured.
+    ///   - topology: What the node has: PCI 3D controllers (class 0x0302) and processing accelerators (0x1200) count,
+    ///     display adapters, which every server's management chip brings, do not.
+    public init(devices: [Device], topology: Topology) {
+        let accelerators = topology.objects(.pciDevice).contains { [0x0302, 0x1200].contains($0.pci?.classID ?? 0) }
+        self = accelerators || devices.contains { $0.kind != .cpu } ? .intelligent : .general
     }
 }
 
@@ -255,7 +261,7 @@ public struct NodeProfile: Hashable, Codable, Sendable {
         self.measuredAt = measuredAt
         self.expiresAt = expiresAt
         self.simulated = simulated
-        nodeClass = NodeClass(devices: session.devices)
+        nodeClass = NodeClass(devices: session.devices, topology: session.topology)
         node = session.node
         fingerprintDigest = session.node.fingerprint.digest
         topology = TopologySummary(session.topology)

@@ -1,3 +1,17 @@
+/// The limits of a 95 % interval, in the unit of the figure they belong to.
+public struct Limits: Hashable, Codable, Sendable {
+    /// The lower limit.
+    public var low: Double
+    /// The upper limit.
+    public var high: Double
+
+    /// Creates limits.
+    public init(low: Double, high: Double) {
+        self.low = low
+        self.high = high
+    }
+}
+
 /// A trial as it is stored and printed; every key is promised, so absent values are `null`.
 ///
 /// Base units throughout. Energy and what derives from it cover the timed window only.
@@ -82,6 +96,10 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     @ExplicitNull public var costPerMillionTokens: Double?
     /// The currency of the cost.
     @ExplicitNull public var currency: String?
+    /// The 95 % intervals of derived figures, by the figure's key.
+    public var ci95: [String: Limits] = [:]
+    /// Why sampling ended.
+    @ExplicitNull public var stopReason: StopReason?
     /// Repetitions in one timed batch.
     @ExplicitNull public var repetitions: Int?
     /// Hardware threads used by a CPU trial.
@@ -128,6 +146,18 @@ public struct IdleBaseline: Hashable, Codable, Sendable {
         self._beforeWatts = ExplicitNull(wrappedValue: beforeWatts)
         self._afterWatts = ExplicitNull(wrappedValue: afterWatts)
         self.grade = grade
+    }
+
+    /// Takes a reading in; one of another grade than the first is dropped, since grades are never mixed.
+    ///
+    /// - Parameters:
+    ///   - power: The mean power, where it is known.
+    ///   - grade: How far it can be trusted.
+    ///   - before: Whether it was taken before the first trial.
+    public mutating func absorb(_ power: Watts?, grade: EnergyGrade, before: Bool) {
+        guard let power, self.grade == .none || self.grade == grade else { return }
+        self.grade = grade
+        if before { beforeWatts = power } else { afterWatts = power }
     }
 
     /// The mean of what was measured.

@@ -22,28 +22,28 @@ public struct GridFactor: Hashable, Codable, Sendable {
     public var gramsPerKwh: GramsPerKilowattHour
     /// `CO2` or `CO2e`.
     public var gas: String
-    /// `generation` or `life-cycle`.
+    /// `generation` or `life-cycle`; `as given` for a user's own.
     public var scope: String
-    /// The year it holds for.
-    public var year: Int
+    /// The year it holds for; unknown for a user's own.
+    @ExplicitNull public var year: Int?
     /// Who published it, with its licence where it has one.
     public var source: String
     /// Where it was published.
-    public var url: String
+    @ExplicitNull public var url: String?
 
     /// Creates a factor.
     public init(
-        zone: String, name: String, gramsPerKwh: GramsPerKilowattHour, gas: String, scope: String, year: Int,
-        source: String, url: String
+        zone: String, name: String, gramsPerKwh: GramsPerKilowattHour, gas: String, scope: String, year: Int?,
+        source: String, url: String?
     ) {
         self.zone = zone
         self.name = name
         self.gramsPerKwh = gramsPerKwh
         self.gas = gas
         self.scope = scope
-        self.year = year
+        self._year = ExplicitNull(wrappedValue: year)
         self.source = source
-        self.url = url
+        self._url = ExplicitNull(wrappedValue: url)
     }
 }
 

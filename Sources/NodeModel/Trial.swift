@@ -10,9 +10,21 @@ public struct TrialPlan: Hashable, Codable, Sendable {
     public var budget: Seconds
     /// The shortest energy window the meters can resolve.
     public var minimumWindow: Seconds
+    /// What is to be said of the figure whatever comes out, such as ``noCeiling``.
+    public var caveat: String?
+
+    /// The caveat of a read that caches may have served: it is no ceiling for anything.
+    public static let noCeiling = "less than four times the last-level caches was read: this may be a cache's figure"
+
+    /// The note of a peak that software emulates: other figures can be above it.
+    public static let emulatedNote = "multiply-add"
 
     /// Creates a plan for one trial.
-    public init(workload: Workload, device: DeviceID, threads: [Int], budget: Seconds, minimumWindow: Seconds) {
+    public init(
+        workload: Workload, device: DeviceID, threads: [Int], budget: Seconds, minimumWindow: Seconds,
+        caveat: String? = nil
+    ) {
+        self.caveat = caveat
         self.workload = workload
         self.device = device
         self.threads = threads

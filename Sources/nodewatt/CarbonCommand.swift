@@ -57,7 +57,7 @@ struct CarbonDocument: Encodable {
     struct Factor: Encodable {
         let zone: String
         let name: String
-        let year: Int
+        @ExplicitNull var year: Int?
         let gas: String
         let scope: String
         let source: String
@@ -90,8 +90,9 @@ struct CarbonDocument: Encodable {
     }
 
     var lines: [String] {
+        let year = factor.year.map { " \($0)" } ?? ""
         let place =
-            "\(factor.zone) \(factor.name) \(factor.year): \(UnitFormat.digits(factor.gramsPerKwh.rawValue)) g \(factor.gas)/kWh"
+            "\(factor.zone) \(factor.name)\(year): \(UnitFormat.digits(factor.gramsPerKwh.rawValue)) g \(factor.gas)/kWh"
         let sources = "\(factor.scope), \(factor.source)), PUE \(UnitFormat.digits(pue)) (\(site.pue.source))"
         let cost = costPerMillionTokens.map { ["\(UnitFormat.digits($0)) \(currency ?? "") per million tokens"] } ?? []
         let market =

@@ -15,15 +15,10 @@ struct ChildCommand {
     func run() throws -> Int32 {
         let child = try start()
         var status: Int32 = 0
-        var forwarded = false
         while true {
             let ended = waitpid(child, &status, WNOHANG)
             if ended == child || (ended < 0 && errno != EINTR) { break }
-            // The terminal sends Ctrl-C to the whole group; a signal sent to us alone has to be passed on.
-            if Interruption.isRequested && !forwarded {
-                kill(child, SIGTERM)
-                forwarded = true
-            }
+            if let number = Interruption.signalToForward { kill(child, number) }
             usleep(2_000)
         }
         let signal = status & 0x7f
@@ -35,10 +30,19 @@ struct ChildCommand {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         if outputToError { posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO) }
+        // What this program ignores or handles, the command must not inherit as ignored.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var defaults = sigset_t()
+        sigemptyset(&defaults)
+        [SIGINT, SIGTERM, SIGPIPE].forEach { sigaddset(&defaults, $0) }
+        posix_spawnattr_setsigdefault(&attributes, &defaults)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { pointers.forEach { free($0) } }
         var child: pid_t = 0
-        let code = posix_spawnp(&child, pointers[0] ?? strdup(""), &actions, nil, &pointers, environ)
+        let code = posix_spawnp(&child, pointers[0] ?? strdup(""), &actions, &attributes, &pointers, environ)
         guard code == 0 else {
             throw SystemFailure(
                 action: "start \(Terminal.printable(arguments.first ?? ""))", reason: String(cString: strerror(code)),

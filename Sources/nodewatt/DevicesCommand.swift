@@ -15,7 +15,7 @@ struct DevicesCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let inventory = try NodeAssembly().devices()
+        let inventory = try NodeAssembly().allDevices()
         if output.format == .json { return try printDocument(DevicesDocument(inventory)) }
         var table = TextTable([.left, .left, .left, .right, .right, .left, .left])
         table.add(["device", "name", "driver", "units", "memory", "kind", "attached to"])

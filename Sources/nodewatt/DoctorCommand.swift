@@ -1,4 +1,5 @@
 import ArgumentParser
+import EnergyMeters
 import HostProbe
 import NodeModel
 
@@ -19,12 +20,20 @@ struct DoctorCommand: ParsableCommand {
 
     func run() throws {
         let node = try NodeAssembly()
-        let devices = try node.devices()
         let meters = try node.meters()
+        let metering = EnergyAccumulator(meters: meters.meters, expectedPackages: node.packages)
+        // Long enough that a counter which stands still shows.
+        metering.beginWindow()
+        let quiet = node.quietMoment()
+        Interruption.sleep(Seconds(1))
+        let energy = metering.endWindow()
+        let warnings = node.probe.warnings(threads: node.topology.allowedThreads, since: quiet)
+        let standing = energy.domains.compactMap { domain in
+            domain.problem.map { Unavailable(subject: domain.name, reason: $0) }
+        }
         let document = DoctorDocument(
-            grade: meters.meters.map(\.description.grade).max() ?? .none,
-            missing: devices.unavailable + meters.unavailable,
-            warnings: node.probe.warnings(threads: node.topology.allowedThreads))
+            grade: energy.grade, missing: node.allDevices().unavailable + meters.unavailable + standing,
+            warnings: warnings)
         if output.format == .json { try printDocument(document) } else { document.lines.forEach { Terminal.line($0) } }
         if document.energyGrade < .counter { throw ExitStatus.answeredNo }
     }

@@ -38,15 +38,26 @@ struct MeterCommand: ParsableCommand {
             options: site, environment: node.environment, factors: try node.profiles.gridFactors()
         ).resolve()
         let metering = EnergyAccumulator(
-            meters: try node.meters(idleWatts: power.idleWatts, maxWatts: power.maxWatts).meters,
+            meters: try node.meters(power).meters,
             expectedPackages: node.packages)
         Interruption.install()
         metering.beginWindow()
         let status = try ChildCommand(arguments: command, outputToError: output.format == .json).run()
         let document = MeterDocument(energy: metering.endWindow(), site: facts, exitStatus: status)
-        if let file { try AtomicFile.write(Data((try JSONDocument.text(document) + "\n").utf8), to: file) }
         if output.format == .json { try printDocument(document) } else { document.lines.forEach { Terminal.error($0) } }
+        if let file { Self.write(document, to: file) }
         if status != 0 { throw ExitStatus(rawValue: status) }
+    }
+}
+
+extension MeterCommand {
+    /// Writes the document; the command's own status matters more than a file that cannot be written.
+    private static func write(_ document: MeterDocument, to file: String) {
+        do {
+            try AtomicFile.write(Data((try JSONDocument.text(document) + "\n").utf8), to: file)
+        } catch {
+            Terminal.error("nodewatt: \(error)")
+        }
     }
 }
 

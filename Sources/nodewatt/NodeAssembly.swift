@@ -27,32 +27,36 @@ struct NodeAssembly {
         topology = try HwlocTopologySource(origin: .thisSystem).discover()
         cpu = try CPUBackend(environment: environment)
         openCL = OpenCLBackend(
-            workerExecutable: "/proc/self/exe", workerArguments: [OpenCLWorkerCommand.name], environment: environment)
+            workerExecutable: "/proc/self/exe", workerArguments: [OpenCLWorkerCommand.name], environment: environment,
+            isCancelled: { Interruption.isRequested })
     }
 
     /// The backends by the name their devices carry.
     var backends: [String: any ComputeBackend] { [cpu.name: cpu, openCL.name: openCL] }
 
-    /// Finds the devices a user named, or all.
+    /// Finds everything that can compute.
+    func allDevices() -> DeviceInventory {
+        let (native, drivers) = (cpu.devices(in: topology), openCL.devices(in: topology))
+        return DeviceInventory(
+            devices: native.devices + drivers.devices, unavailable: native.unavailable + drivers.unavailable)
+    }
+
+    /// Keeps the devices a user named, or all.
     ///
-    /// - Parameter names: Device ids or PCI addresses; empty for all.
+    /// - Parameters:
+    ///   - names: Device ids or PCI addresses; empty for all.
+    ///   - inventory: Everything that can compute.
     /// - Returns: The devices in the order of discovery, and what could not be used.
     /// - Throws: ``NodeModel/UsageError`` for a name no device has.
-    func devices(named names: [String] = []) throws -> DeviceInventory {
-        var inventory = cpu.devices(in: topology)
-        if names.isEmpty || names.contains(where: { $0.lowercased() != DeviceID.cpu.rawValue }) {
-            let more = openCL.devices(in: topology)
-            inventory.devices += more.devices
-            inventory.unavailable += more.unavailable
-        }
+    static func select(_ names: [String], from inventory: DeviceInventory) throws -> DeviceInventory {
         guard !names.isEmpty else { return inventory }
-        for name in names where !inventory.devices.contains(where: { Self.matches($0, name) }) {
+        for name in names where !inventory.devices.contains(where: { matches($0, name) }) {
             let known = inventory.devices.map(\.id.rawValue).joined(separator: ", ")
             let absent = inventory.unavailable.map { "; \($0.subject): \($0.reason)" }.joined()
             throw UsageError("no device '\(Terminal.printable(name))' here; there are: \(known)\(absent)")
         }
-        inventory.devices = inventory.devices.filter { device in names.contains { Self.matches(device, $0) } }
-        return inventory
+        let chosen = inventory.devices.filter { device in names.contains { matches(device, $0) } }
+        return DeviceInventory(devices: chosen, unavailable: inventory.unavailable)
     }
 
     private static func matches(_ device: Device, _ name: String) -> Bool {
@@ -63,18 +67,34 @@ struct NodeAssembly {
 
     /// Finds the meters of this node.
     ///
-    /// - Parameters:
-    ///   - idleWatts: The node's idle power for the power model, where the user knows it.
-    ///   - maxWatts: The node's full-load power for the power model.
+    /// - Parameter power: What the user knows of the node's power; a simulated power replaces all meters.
     /// - Returns: The meters, and what could not be read.
     /// - Throws: ``NodeModel/InputError`` for a power model file that is wrong.
-    func meters(idleWatts: Double? = nil, maxWatts: Double? = nil) throws -> MeterInventory {
-        try MeterCatalogue.discover(
-            MeterOptions(
-                expectedPackages: packages, processor: ProcessorKind.read(),
-                processors: topology.objects(.thread).count,
-                profilesDirectory: profiles.path(for: "hardware"), idleWatts: idleWatts.map { Watts($0) },
-                maxWatts: maxWatts.map { Watts($0) }))
+    func meters(_ power: PowerModelOptions? = nil) throws -> MeterInventory {
+        if let watts = power?.simulatedWatts { return MeterInventory(meters: [Self.simulatedMeter(watts)]) }
+        return
+            try MeterCatalogue.discover(
+                MeterOptions(
+                    expectedPackages: packages, processor: ProcessorKind.read(),
+                    processors: topology.objects(.thread).count,
+                    profilesDirectory: profiles.path(for: "hardware"), idleWatts: power?.idleWatts.map { Watts($0) },
+                    maxWatts: power?.maxWatts.map { Watts($0) }))
+    }
+
+    private static func simulatedMeter(_ watts: Double) -> ScriptedMeter {
+        let description = MeterDescription(
+            id: "simulated:node", source: "simulated", domain: EnergyDomain(name: "node", kind: .node),
+            grade: .modelled,
+            resolutionJoules: Joules(0), updatePeriodSeconds: Seconds(0), wrapRangeJoules: nil, relativeUncertainty: 0,
+            boundary: "everything: the power was given on the command line")
+        return ScriptedMeter(description, watts: Watts(watts), clock: .monotonic)
+    }
+
+    /// Processor times after a moment in which nothing of ours ran, to tell other people's load by.
+    func quietMoment() -> ProcessorTimes? {
+        let times = try? ProcessorTimes.read()
+        Interruption.sleep(Seconds(0.25))
+        return times
     }
 
     /// How many packages the machine has, where hwloc knows.
@@ -83,15 +103,15 @@ struct NodeAssembly {
         return count > 0 ? count : nil
     }
 
-    /// Packages, cores and hardware threads in one word, for example `2p64c128t`.
-    var shape: String {
-        let counts = [(TopologyObjectKind.package, "p"), (.core, "c"), (.thread, "t")]
-        return counts.map { "\(topology.objects($0.0).count)\($0.1)" }.joined()
-    }
-
     /// Who this node is.
+    ///
+    /// - Parameter devices: Everything that can compute, whatever of it is going to be measured. The CPU has no driver:
+    ///   its instruction set is a choice, not a property of the node.
+    /// - Returns: The host's name and what legitimately changes its figures.
     func identity(devices: [Device]) -> NodeIdentity {
-        let drivers = Dictionary(devices.map { ($0.id.rawValue, $0.driver) }, uniquingKeysWith: { first, _ in first })
-        return probe.identity(shape: shape, powerCapsWatts: RAPLMeter.packagePowerCaps(), drivers: drivers)
+        let driven = devices.filter { $0.backend != cpu.name }
+        let drivers = Dictionary(driven.map { ($0.id.rawValue, $0.driver) }, uniquingKeysWith: { first, _ in first })
+        let caps = RAPLMeter.packagePowerCaps(MeterOptions(expectedPackages: packages, processor: ProcessorKind.read()))
+        return probe.identity(shape: TopologyCounts(topology).shape, powerCapsWatts: caps, drivers: drivers)
     }
 }

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import NodeModel
 
 /// The program's version, as `--version` prints it and records keep it.
 let nodewattVersion = "0.1.0"
@@ -26,15 +28,25 @@ struct Nodewatt: ParsableCommand {
             DoctorCommand.self, CarbonCommand.self, ProfileCommand.self, TrackCommand.self, OpenCLWorkerCommand.self,
         ])
 
+    /// An error that is neither the project's nor the argument parser's was not foreseen.
+    private static func defect(_ error: any Error) -> ExitStatus? {
+        !(error is ExitCode) && exitCode(for: error) == .failure ? .defect : nil
+    }
+
     /// Runs a command and maps its errors to the promised exit statuses.
     static func main() {
+        // Whoever reads us may go away, as `head` does; files are still written then.
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
             try command.run()
+            if let failure = Terminal.outputFailure {
+                throw SystemFailure(action: "writing to standard output", reason: failure)
+            }
         } catch let status as ExitStatus {
             exit(withError: ExitCode(status.rawValue))
         } catch {
-            guard let status = ExitStatus(describing: error) else { exit(withError: error) }
+            guard let status = ExitStatus(describing: error) ?? defect(error) else { exit(withError: error) }
             Terminal.error("nodewatt: \(error)")
             exit(withError: ExitCode(status.rawValue))
         }

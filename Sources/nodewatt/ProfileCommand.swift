@@ -35,7 +35,7 @@ struct ProfileCommand: ParsableCommand {
         func run() throws {
             let environment = ProcessInfo.processInfo.environment
             let directory = ResultsDirectory.resolve(results, environment: environment)
-            let profile = try NodeProfile(session: HistoryStore(directory: directory).session(id: session))
+            let profile = try NodeProfile(session: ResultsDirectory.history(in: directory).session(id: session))
             if to == "-" { return try printDocument(profile) }
             try ProfileWriter.write(profile, to: to)
             if output.format == .json { try printDocument(profile) } else { Terminal.line("Profile: \(to)") }
@@ -87,11 +87,16 @@ struct ProfileText {
         return (head + table.lines).map(Terminal.printable)
     }
 
+    private static let units: [CapabilityName: String] = [
+        .peakFlopsPerSecond: "FLOPS", .gemmFlopsPerSecond: "FLOPS", .readBytesPerSecond: "B/s",
+        .decodeTokensPerSecond: "tokens/s",
+    ]
+
     private static func row(_ device: DeviceCapabilities, _ figure: Capability) -> [String] {
         let subject = [figure.precision?.rawValue, figure.shape].compactMap(\.self).joined(separator: " ")
         return [
             device.device.rawValue, "\(figure.name.rawValue) \(subject)",
-            UnitFormat.scaled(figure.measured.value, "").replacing(" ", with: " "),
+            UnitFormat.scaled(figure.measured.value, units[figure.name] ?? ""),
             figure.powerWatts.map { "\(UnitFormat.digits($0.value)) W" } ?? "", figure.energyGrade.rawValue,
         ]
     }

@@ -16,7 +16,9 @@ struct ResultText {
         Column(title: "  workload", alignment: .left) { "  " + TrialText.name($0) },
         Column(title: "speed", alignment: .right) { $0.status == .measured ? TrialText.speed($0) : $0.status.rawValue },
         Column(title: "±95 %", alignment: .right, cell: precision),
-        Column(title: "of ceiling", alignment: .right) { $0.fractionOfPeak.map(UnitFormat.percent) ?? "" },
+        Column(title: "of ceiling", alignment: .right) { trial in
+            trial.fractionOfPeak.map { UnitFormat.percent($0) + ($0 > 1 ? " !" : "") } ?? ""
+        },
         Column(title: "power", alignment: .right) { trial in
             trial.powerWatts.map { UnitFormat.digits($0.rawValue) + " W" } ?? ""
         },
@@ -97,15 +99,15 @@ struct ResultText {
         let factor = session.site.factor.value
         let trials = session.trials.filter { $0.gramsCo2ePerMillionTokens != nil }
         guard !trials.isEmpty else { return [] }
-        let year = factor.year > 0 ? " \(factor.year)" : ""
+        let year = factor.year.map { " \($0)" } ?? ""
         let place =
             "\(factor.zone)\(year) \(UnitFormat.digits(factor.gramsPerKwh.rawValue)) g \(factor.gas)/kWh, \(factor.scope) "
             + "(\(session.site.factor.source)), PUE \(UnitFormat.digits(session.site.pue.value)) (\(session.site.pue.source))"
-        return ["Carbon: \(Terminal.printable(place))"] + trials.map(Self.carbonLine)
+        return ["Carbon: \(Terminal.printable(place))"] + trials.map { Self.carbonLine($0, gas: factor.gas) }
     }
 
-    private static func carbonLine(_ trial: TrialRecord) -> String {
-        var parts = ["\(UnitFormat.digits(trial.gramsCo2ePerMillionTokens ?? .nan)) g CO2e per million tokens"]
+    private static func carbonLine(_ trial: TrialRecord, gas: String) -> String {
+        var parts = ["\(UnitFormat.digits(trial.gramsCo2ePerMillionTokens ?? .nan)) g \(gas) per million tokens"]
         if let market = trial.gramsCo2ePerMillionTokensMarket {
             parts.append("\(UnitFormat.digits(market)) g market-based")
         }

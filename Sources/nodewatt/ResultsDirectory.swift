@@ -1,4 +1,5 @@
 import FoundationEssentials
+import History
 import NodeModel
 
 /// Where history and profiles are kept.
@@ -23,6 +24,20 @@ enum ResultsDirectory {
 }
 
 extension ResultsDirectory {
+    /// Opens a history that is there; reading never makes one.
+    ///
+    /// - Parameter directory: The results directory.
+    /// - Returns: The history.
+    /// - Throws: ``NodeModel/SystemFailure`` when there is none or it cannot be read.
+    static func history(in directory: String) throws -> HistoryStore {
+        guard FileManager.default.fileExists(atPath: directory + "/history.sqlite") else {
+            throw SystemFailure(
+                action: "opening \(directory)/history.sqlite", reason: "there is no history",
+                recovery: "Run `nodewatt run` first, or name another directory with --results DIR or NODEWATT_RESULTS")
+        }
+        return try HistoryStore(directory: directory)
+    }
+
     /// Creates the directory a file is to lie in.
     ///
     /// - Parameter path: The file's path.

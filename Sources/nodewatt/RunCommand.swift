@@ -37,7 +37,7 @@ struct RunCommand: ParsableCommand {
         var storeFailed = false
         let environment = SessionEnvironment(
             backends: node.backends, metering: setup.metering,
-            conditions: HostConditions(threads: node.topology.allowedThreads), store: setup.store,
+            conditions: { HostConditions(threads: $0.isEmpty ? node.topology.allowedThreads : $0) }, store: setup.store,
             sleep: Interruption.sleep, timestamp: Timestamp.now, isInterrupted: { Interruption.isRequested },
             onEvent: { event in
                 if case .storeFailed = event { storeFailed = true }
@@ -76,10 +76,11 @@ struct RunSetup {
     let metering: EnergyAccumulator
     let store: HistoryStore?
     let resultsDirectory: String
-    let session: SessionRecord
+    private(set) var session: SessionRecord
 
     /// Resolves options, site, devices and meters.
     init(command: RunCommand, node: NodeAssembly) throws {
+        let quiet = node.quietMoment()
         guard let suite = Suite.all[command.selection.suite] else { throw UsageError("unknown suite") }
         self.suite = suite
         let selection = try command.selection.selection(in: node.topology)
@@ -88,9 +89,11 @@ struct RunSetup {
             options: command.site, environment: node.environment, factors: try node.profiles.gridFactors()
         ).resolve()
         resultsDirectory = ResultsDirectory.resolve(command.results.results, environment: node.environment)
-        store = command.results.noSave ? nil : try HistoryStore(directory: resultsDirectory)
-        let inventory = try node.devices(named: command.selection.device)
-        let meters = try node.meters(idleWatts: command.power.idleWatts, maxWatts: command.power.maxWatts)
+        let saves = !command.results.noSave && command.power.simulatedWatts == nil
+        store = saves ? try HistoryStore(directory: resultsDirectory) : nil
+        let everything = node.allDevices()
+        let inventory = try NodeAssembly.select(command.selection.device, from: everything)
+        let meters = try node.meters(command.power)
         metering = EnergyAccumulator(meters: meters.meters, expectedPackages: node.packages)
         plans = Planner(
             suite: suite, selection: selection, model: model, topology: node.topology,
@@ -102,10 +105,11 @@ struct RunSetup {
         session = SessionRecord(
             sessionId: UUID().uuidString.lowercased(), startedAt: Timestamp.now(), nodewattVersion: nodewattVersion,
             isThisSystem: node.topology.isThisSystem, suite: suite.name.rawValue, seed: command.selection.seed,
-            node: node.identity(devices: inventory.devices), site: site, topology: node.topology,
+            node: node.identity(devices: everything.devices), site: site, topology: node.topology,
             devices: inventory.devices, meters: metering.descriptions,
             unavailable: inventory.unavailable + meters.unavailable,
-            warnings: node.probe.warnings(threads: node.topology.allowedThreads))
+            warnings: node.probe.warnings(threads: node.topology.allowedThreads, since: quiet))
+        session.simulated = meters.meters.contains { $0 is ScriptedMeter }
     }
 }
 
@@ -137,7 +141,9 @@ struct RunOutcome {
         if setup.store != nil {
             report("History: \(setup.resultsDirectory)/history.sqlite, session \(session.sessionId)")
         }
-        if session.trials.contains(where: { $0.status == .measured }), let path = profilePath {
+        if setup.session.simulated { report("Simulated: nothing of this enters the history or a profile.") }
+        if session.trials.contains(where: { $0.status == .measured }), !setup.session.simulated, let path = profilePath
+        {
             attempt("Profile: \(path)") {
                 try ResultsDirectory.createParent(of: path)
                 try ProfileWriter.write(try NodeProfile(session: session), to: path)
@@ -146,9 +152,11 @@ struct RunOutcome {
         return failures
     }
 
+    /// The node's own profile is replaced only by a whole run: part of one would take away what it knew.
     private var profilePath: String? {
         if let path = command.results.profile { return path }
-        return command.results.noSave
-            ? nil : ResultsDirectory.profilePath(host: session.node.host, in: setup.resultsDirectory)
+        let isWhole = !command.selection.narrows && !session.interrupted
+        guard isWhole, !command.results.noSave else { return nil }
+        return ResultsDirectory.profilePath(host: session.node.host, in: setup.resultsDirectory)
     }
 }

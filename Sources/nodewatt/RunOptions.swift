@@ -15,7 +15,9 @@ struct SelectionOptions: ParsableArguments {
     @Option(name: .long, parsing: .upToNextOption, help: "Workloads: peak, bandwidth, gemm, llm. Default: all.")
     var workload: [WorkloadName] = []
 
-    @Option(name: .long, parsing: .upToNextOption, help: "Formats to keep: f32, bf16, f16. Default: all.")
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: "Formats to measure; what a device cannot do becomes a row that says so. Default: the suite's.")
     var precision: [Precision] = []
 
     @Option(help: "Size of matrix products: MxNxK, or one number.")
@@ -24,8 +26,8 @@ struct SelectionOptions: ParsableArguments {
     @Option(help: "Model of the llm workload: a name in Profiles/models, or a JSON file of the same form.")
     var model: String?
 
-    @Option(help: "Format of the model's weights: bf16 or f16.")
-    var quantization: Precision?
+    @Option(help: "Format of the model's weights.")
+    var quantization: WeightFormat?
 
     @Option(help: "Tokens already in the key-value cache when a token is decoded.")
     var prompt: Int?
@@ -35,6 +37,13 @@ struct SelectionOptions: ParsableArguments {
 
     @Option(help: "Seed of all random data.")
     var seed: UInt32 = 1
+
+    /// Whether anything less than the whole suite is measured.
+    var narrows: Bool {
+        let lists = [device.isEmpty, workload.isEmpty, precision.isEmpty]
+        let values: [Any?] = [shape, model, quantization, prompt, threads]
+        return lists.contains(false) || values.contains { $0 != nil }
+    }
 
     /// The selection these options make.
     ///
@@ -49,9 +58,6 @@ struct SelectionOptions: ParsableArguments {
             }
             return shape
         }
-        if let quantization, ![.bf16, .f16].contains(quantization) {
-            throw UsageError("--quantization \(quantization.rawValue): expected bf16 or f16")
-        }
         if let prompt, !(1...131_072).contains(prompt) {
             throw UsageError("--prompt \(prompt): expected 1 to 131072 tokens")
         }
@@ -60,9 +66,17 @@ struct SelectionOptions: ParsableArguments {
             throw UsageError("--threads \(threads): this process may use 1 to \(available) hardware threads")
         }
         return TrialSelection(
-            workloads: workload, precisions: precision, shape: shape, quantization: quantization,
+            workloads: workload, precisions: precision, shape: shape, quantization: quantization?.precision,
             contextTokens: prompt, threads: threads)
     }
+}
+
+/// The formats weights can have.
+enum WeightFormat: String, ExpressibleByArgument, CaseIterable {
+    case bf16, f16
+
+    /// The format as workloads name it.
+    var precision: Precision { self == .bf16 ? .bf16 : .f16 }
 }
 
 /// Where results go.
@@ -72,7 +86,10 @@ struct ResultOptions: ParsableArguments {
             "Directory of history.sqlite. Default: NODEWATT_RESULTS, Results/ of a checkout, else the state directory.")
     var results: String?
 
-    @Option(help: "File of the node profile. Default: beside the history, nodes/<host>.json.")
+    @Option(
+        help:
+            "File of the node profile. Default, for whole runs: Profiles/nodes/<host>.json of a checkout, else nodes/<host>.json beside the history."
+    )
     var profile: String?
 
     @Flag(help: "Store no history and write no profile.")
@@ -87,15 +104,20 @@ struct ResultOptions: ParsableArguments {
 
 /// The power model's figures, where the user knows better.
 struct PowerModelOptions: ParsableArguments {
-    @Option(help: "Idle power of the processors in watts, for the power model of nodes without a meter.")
+    @Option(help: "The node's idle power in watts, for the power model of nodes without a meter.")
     var idleWatts: Double?
 
-    @Option(help: "Full-load power of the processors in watts, for the power model of nodes without a meter.")
+    @Option(help: "The node's full-load power in watts, for the power model of nodes without a meter.")
     var maxWatts: Double?
+
+    @Option(help: "Replace all meters by a simulated one of constant power, to try things out; marks every record.")
+    var simulatedWatts: Double?
 
     /// Checks the figures.
     mutating func validate() throws {
-        for (name, value) in [("--idle-watts", idleWatts), ("--max-watts", maxWatts)] {
+        for (name, value) in [
+            ("--idle-watts", idleWatts), ("--max-watts", maxWatts), ("--simulated-watts", simulatedWatts),
+        ] {
             guard let value else { continue }
             guard value.isFinite, (0...100_000).contains(value) else {
                 throw ValidationError("\(name) \(value): expected 0 to 100000 watts")

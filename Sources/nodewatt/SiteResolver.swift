@@ -9,9 +9,6 @@ struct SiteResolver {
     let environment: [String: String]
     let factors: GridFactorTable
 
-    /// The zone used when nobody names one.
-    static let defaultZone = "WORLD"
-
     /// Resolves all facts.
     ///
     /// - Returns: The facts, each with its source.
@@ -19,24 +16,28 @@ struct SiteResolver {
     func resolve() throws -> SiteFacts {
         let path = options.site ?? environment["NODEWATT_SITE"]
         let file = try path.map { (facts: try SiteFile.read($0), path: $0) }
+        let price = try number(
+            "electricity-price", options.electricityPrice, file?.facts.electricityPrice, file?.path, in: 0...1e6)
+        let currency = try currency(file)
+        if let price, currency == nil {
+            throw refusal(of: price.source, "electricity-price", "a price needs its currency: name it with --currency")
+        }
         let pue = try number("pue", options.pue, file?.facts.pue, file?.path, in: 1...10)
         return SiteFacts(
             factor: try factor(file),
             pue: pue ?? Sourced(1, source: "default: IT equipment alone"),
             greenShare: try number("green-share", options.greenShare, file?.facts.greenShare, file?.path, in: 0...1),
             residualFactor: try text("residual-zone", options.residualZone, file?.facts.residualZone, file?.path)
-                .map { Sourced(try lookup($0), source: $0.source) },
-            electricityPrice: try number(
-                "electricity-price", options.electricityPrice, file?.facts.electricityPrice, file?.path, in: 0...1e6),
-            currency: try currency(file))
+                .map { Sourced(try residual($0), source: $0.source) },
+            electricityPrice: price, currency: currency)
     }
 
     private func factor(_ file: (facts: SiteFile, path: String)?) throws -> Sourced<GridFactor> {
-        let given = try number("grid-factor", options.gridFactor, file?.facts.gridFactor, file?.path, in: 0...5_000)
+        let given = try number("grid-factor", options.gridFactor, file?.facts.gridFactor, file?.path, in: 0.001...5_000)
         if let given {
             let factor = GridFactor(
                 zone: "custom", name: "given by the user", gramsPerKwh: GramsPerKilowattHour(given.value), gas: "CO2e",
-                scope: "as given", year: 0, source: given.source, url: "")
+                scope: "as given", year: nil, source: given.source, url: nil)
             return Sourced(factor, source: given.source)
         }
         guard let zone = text("zone", options.zone, file?.facts.zone, file?.path) else {
@@ -50,19 +51,38 @@ struct SiteResolver {
     private func lookup(_ zone: Sourced<String>) throws -> GridFactor {
         do {
             return try factors.lookup(zone.value)
-        } catch let error as UsageError where !zone.source.hasPrefix("--") {
-            throw InputError(source: zone.source, place: "zone", problem: error.description)
+        } catch let error as UsageError {
+            throw refusal(of: zone.source, "zone", error.description)
         }
     }
+
+    /// An average in place of the residual mix would count contracted green power twice.
+    private func residual(_ zone: Sourced<String>) throws -> GridFactor {
+        let factor = try lookup(zone)
+        guard factor.zone.hasSuffix(Self.residualSuffix) else {
+            let known = factors.zones.filter { $0.hasSuffix(Self.residualSuffix) }.joined(separator: ", ")
+            throw refusal(
+                of: zone.source, "residual-zone",
+                "\(factor.zone) is an average, not a residual mix; there are: \(known)")
+        }
+        return factor
+    }
+
+    private static let residualSuffix = "-RESIDUAL"
 
     private func currency(_ file: (facts: SiteFile, path: String)?) throws -> Sourced<String>? {
         guard let found = text("currency", options.currency, file?.facts.currency, file?.path) else { return nil }
         guard found.value.count == 3, found.value.allSatisfy({ $0.isASCII && $0.isUppercase }) else {
-            throw InputError(
-                source: found.source, place: Terminal.printable(found.value),
-                problem: "expected an ISO 4217 code such as CNY")
+            let value = Terminal.printable(found.value)
+            throw refusal(of: found.source, "currency", "'\(value)' is not an ISO 4217 code such as CNY")
         }
         return found
+    }
+
+    /// A wrong flag is wrong usage; a wrong variable or file is wrong input.
+    private func refusal(of source: String, _ key: String, _ problem: String) -> any Error {
+        source.hasPrefix("--")
+            ? UsageError("\(source): \(problem)") : InputError(source: source, place: key, problem: problem)
     }
 
     private func variable(_ name: String) -> String {
@@ -92,9 +112,8 @@ struct SiteResolver {
         }
         guard let found else { return nil }
         guard found.value.isFinite, range.contains(found.value) else {
-            throw InputError(
-                source: found.source, place: name,
-                problem: "\(found.value) is not between \(range.lowerBound) and \(range.upperBound)")
+            throw refusal(
+                of: found.source, name, "\(found.value) is not between \(range.lowerBound) and \(range.upperBound)")
         }
         return found
     }

@@ -1,13 +1,17 @@
-import FoundationEssentials
 import Glibc
+import HostProbe
+import Synchronization
 
 /// Standard output and error.
 enum Terminal {
     /// Whether standard error is a terminal: only then is progress shown.
     static let showsProgress = isatty(STDERR_FILENO) == 1
 
-    /// Whether standard output takes colour: a terminal, and `NO_COLOR` is not set.
-    static let takesColour = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nil
+    // A reader that went away is no failure.
+    private static let failure = Mutex<String?>(nil)
+
+    /// Why standard output could not be written, where it could not.
+    static var outputFailure: String? { failure.withLock { $0 } }
 
     /// Columns of the terminal, 80 where unknown.
     static var columns: Int {
@@ -33,13 +37,15 @@ enum Terminal {
         while !bytes.isEmpty {
             let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0 && errno == EINTR { continue }
+            if written < 0 && errno != EPIPE && descriptor == STDOUT_FILENO {
+                let reason = String(cString: strerror(errno))
+                failure.withLock { $0 = reason }
+            }
             guard written > 0 else { return }
             bytes = bytes.dropFirst(written)
         }
     }
 
-    /// Text with everything that could move a cursor taken out.
-    static func printable(_ text: String) -> String {
-        String(text.unicodeScalars.filter { $0.value >= 32 && !(127..<160).contains($0.value) })
-    }
+    /// Text from outside on one line, with everything that could steer a terminal taken out.
+    static func printable(_ text: String) -> String { OutsideText.printable(text, limit: 2_000) }
 }

@@ -17,8 +17,8 @@ struct TrackCommand: ParsableCommand {
 
         /// Opens the history.
         func open() throws -> HistoryStore {
-            try HistoryStore(
-                directory: ResultsDirectory.resolve(results, environment: ProcessInfo.processInfo.environment))
+            try ResultsDirectory.history(
+                in: ResultsDirectory.resolve(results, environment: ProcessInfo.processInfo.environment))
         }
     }
 

@@ -16,7 +16,8 @@ import Testing
         let total = joules.map { Estimate(Joules($0), low: Joules($0 * 0.9), high: Joules($0 * 1.1)) }
         let domains = [
             DomainEnergy(
-                name: "package-0", source: "rapl:0", grade: .counter, energyJoules: total?.value, inTotal: true)
+                name: "package-0", kind: .package, source: "rapl:0", grade: .counter, energyJoules: total?.value,
+                inTotal: true)
         ]
         return Measurement(
             work: Work(flops: Flops(2_000), tokens: 1), samples: samples.map { Seconds($0) }, repetitionsPerBatch: 100,
@@ -29,10 +30,11 @@ import Testing
     }
 
     private func record(
-        _ measurement: Measurement, ceilings: DeviceCeilings = DeviceCeilings(), idle: IdleBaseline = IdleBaseline()
+        _ measurement: Measurement, device: DeviceKind = .cpu, ceilings: DeviceCeilings = DeviceCeilings(),
+        idle: IdleBaseline = IdleBaseline()
     ) -> TrialRecord {
         TrialDerivation.record(
-            plan: Self.plan, measurement: measurement, ceilings: ceilings, idle: idle, site: Self.site)
+            plan: Self.plan, device: device, measurement: measurement, ceilings: ceilings, idle: idle, site: Self.site)
     }
 
     @Test func derivesSpeedEnergyAndCarbon() {
@@ -63,6 +65,30 @@ import Testing
         #expect(record.energyGrade == .none)
         #expect(record.energyJoules == nil && record.flopsPerWatt == nil && record.gramsCo2ePerMillionTokens == nil)
         #expect(record.flopsPerSecond != nil)
+    }
+
+    @Test func packagesSayNothingOfAGPU() {
+        let record = record(Self.measurement(), device: .gpu)
+        #expect(record.energyGrade == .none && record.energyJoules == nil && record.flopsPerWatt == nil)
+        #expect(record.joulesPerToken == nil && record.flopsPerSecond != nil)
+        #expect(record.disturbances.contains { $0.contains("no meter") })
+    }
+
+    @Test func derivedFiguresHaveIntervals() throws {
+        let record = record(Self.measurement())
+        let watts = try #require(record.ci95["power_watts"])
+        #expect(abs(watts.low - 9) < 1e-9 && abs(watts.high - 11) < 1e-9)
+        let efficiency = try #require(record.ci95["flops_per_watt"])
+        #expect(abs(efficiency.low - 2e5 / 1.1) < 1e-6 && abs(efficiency.high - 2e5 / 0.9) < 1e-6)
+        #expect(record.ci95["flops_per_second"] == Limits(low: 2e6, high: 2e6))
+        #expect(record.stopReason == .precise)
+    }
+
+    @Test func idleReadingsOfTwoGradesAreNotMixed() {
+        var idle = IdleBaseline()
+        idle.absorb(Watts(10), grade: .counter, before: true)
+        idle.absorb(Watts(2), grade: .modelled, before: false)
+        #expect(idle.watts == Watts(10) && idle.grade == .counter)
     }
 
     @Test func idleOfAnotherGradeIsNotSubtracted() {

@@ -24,6 +24,7 @@ import Testing
         "run --no-such-option", "run --suite huge", "run --workload sort", "run --shape 0x1x2", "run --threads 0",
         "run --device opencl:99:0", "run --quantization i8", "run --prompt 0", "topology --xml a --synthetic b",
         "meter", "carbon", "carbon --joules-per-token -1", "nonsense", "run --zone ATLANTIS", "run --model gpt-99",
+        "run --pue 0.5", "carbon --joules-per-token 1 --green-share 2", "carbon --joules-per-token 1 --currency yuan",
     ])
     func wrongUsageIsStatus64(line: String) throws {
         let finished = try Program.run(line.split(separator: " ").map(String.init))
@@ -33,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("run --no-save --model /nonexistent.json", "/nonexistent.json"), ("run --no-save --pue 0.5", "--pue"),
+        ("run --no-save --model /nonexistent.json", "/nonexistent.json"),
         ("run --no-save --site /nonexistent.json", "/nonexistent.json"),
         ("topology --xml /nonexistent.xml", "/nonexistent.xml"),
         ("topology --synthetic nonsense", "nonsense"), ("meters --sysfs /nonexistent", "/nonexistent"),

@@ -40,8 +40,19 @@ import Testing
     @Test func selectionNarrows() throws {
         let selection = TrialSelection(workloads: [.gemm], shape: GEMMShape("64"))
         #expect(try plans(selection).map(\.workload) == [.gemm(GEMMShape(m: 64, n: 64, k: 64), .f32)])
-        #expect(try plans(TrialSelection(precisions: [.bf16])).map(\.workload.name) == [.bandwidth, .llm])
-        #expect(try plans(TrialSelection(precisions: [.f64])).map(\.workload.name) == [.bandwidth])
+        #expect(try plans(TrialSelection(precisions: [.bf16])).map(\.workload.name) == [.peak, .gemm, .llm])
+        #expect(try plans(TrialSelection(precisions: [.i8])).map(\.workload.precision) == [.i8, .i8])
+        let named = TrialSelection(workloads: [.llm, .bandwidth], precisions: [.f32])
+        #expect(try plans(named).map(\.workload.precision) == [nil, .f32])
+    }
+
+    @Test func readsThatCachesMayServeAreNoCeiling() throws {
+        var device = Simulated.device
+        device.maximumAllocationBytes = 300 << 20
+        #expect(try plans(device: device)[1].caveat == TrialPlan.noCeiling)
+        #expect(try plans()[1].caveat == nil)
+        device.maximumAllocationBytes = 0
+        #expect(try plans(device: device)[1].caveat == nil)
     }
 
     @Test func windowsAreLongEnoughForTheMeters() throws {

@@ -63,7 +63,8 @@ final class ScriptedMetering: EnergyMetering {
     func endWindow() -> WindowEnergy {
         open -= 1
         let domain = DomainEnergy(
-            name: "package-0", source: "scripted", grade: .counter, energyJoules: Joules(50), inTotal: true)
+            name: "package-0", kind: .package, source: "scripted", grade: .counter, energyJoules: Joules(50),
+            inTotal: true)
         return WindowEnergy(
             durationSeconds: Seconds(1), total: Estimate(Joules(50)), grade: .counter, domains: [domain])
     }
@@ -71,6 +72,7 @@ final class ScriptedMetering: EnergyMetering {
 
 final class ScriptedConditions: ConditionObserver {
     func begin() {}
+    func sample() {}
     func end() -> MeasurementConditions { MeasurementConditions(stealFraction: 0) }
 }
 

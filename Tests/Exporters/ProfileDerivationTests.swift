@@ -139,10 +139,13 @@ import Testing
         #expect(try NodeProfile(session: management).topology.gpus.isEmpty)
     }
 
-    @Test("A node with an accelerator it can drive is intelligent, any other general")
+    @Test("A node with an accelerator is intelligent, driven or not, any other general")
     func nodeClass() throws {
-        #expect(try NodeProfile(session: Self.session()).nodeClass == .general)
+        #expect(try NodeProfile(session: Self.session()).nodeClass == .intelligent)
+        let plain = Self.session { $0.topology.root.ioChildren = [] }
+        #expect(try NodeProfile(session: plain).nodeClass == .general)
         let gpu = Self.session {
+            $0.topology.root.ioChildren = []
             var device = SessionExamples.device
             device.id = DeviceID(rawValue: "opencl:0:0")
             device.kind = .gpu

@@ -128,10 +128,12 @@ enum SessionExamples {
         trial.energySources = ["rapl:intel-rapl:0"]
         trial.energyDomains = [
             DomainEnergy(
-                name: "package-0", source: "rapl:intel-rapl:0", grade: .counter, energyJoules: Joules(50), inTotal: true
+                name: "package-0", kind: .package, source: "rapl:intel-rapl:0", grade: .counter,
+                energyJoules: Joules(50), inTotal: true
             ),
             DomainEnergy(
-                name: "core", source: "rapl:intel-rapl:0:0", grade: .counter, energyJoules: nil, inTotal: false,
+                name: "core", kind: .package, source: "rapl:intel-rapl:0:0", grade: .counter, energyJoules: nil,
+                inTotal: false,
                 problem: "the counter stands still"),
         ]
         trial.flopsPerWatt = 4e8

@@ -111,7 +111,7 @@ import Testing
         let fixture = try fixture()
         let observer = HostConditions(root: fixture.root, threads: [0])
         observer.begin()
-        observer.sampleClock()
+        observer.sample()
         try fixture.write("sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "800000\n".utf8)
         #expect(observer.end().clockHertz == Hertz(3e9))
     }

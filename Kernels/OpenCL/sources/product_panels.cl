@@ -10,6 +10,18 @@
 #define VSTORE JOIN(vstore, V)
 #define NR (NV * V)
 
+// How many steps of k before its use A is fetched: measured with PoCL on Zen 5, where a product without it took a sixth
+// longer. The compiler's builtin where it has one, because OpenCL's own prefetch is a hint that may do nothing.
+#define AHEAD 128
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define READ_AHEAD(p) __builtin_prefetch((const void *)(uintptr_t)(p), 0, 3)
+#endif
+#endif
+#ifndef READ_AHEAD
+#define READ_AHEAD(p) prefetch(p, 1)
+#endif
+
 // Rows of A as [panel][k][MR], zero beyond the last row. Item (panel, run): `run_length` columns of one panel.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void pack_rows(
     __global const float *restrict a, __global float *restrict packed, uint m, uint k, uint run_length) {
@@ -53,6 +65,7 @@ void tile(__global const float *restrict a, __global const float *restrict b, __
 #pragma unroll
         for (uint v = 0; v < NV; v++) sum[i][v] = (FLOATV)(0.0f);
     for (uint j = 0; j < length; j++) {
+        READ_AHEAD(a + AHEAD * MR);
         FLOATV right[NV];
 #pragma unroll
         for (uint v = 0; v < NV; v++) right[v] = VLOAD(v, b);

@@ -18,11 +18,14 @@ public final class OpenCLBackend: ComputeBackend {
     ///   - environment: The environment of workers, and where OCL_ICD_VENDORS and OCL_ICD_FILENAMES are taken from; by
     ///     default this process's.
     ///   - limits: How long each step may take.
+    ///   - isCancelled: Whether the user wants to stop; a worker that then goes on for a second is killed.
     public init(
         workerExecutable: String = "/proc/self/exe", workerArguments: [String] = ["opencl-worker"],
-        environment: [String: String]? = nil, limits: WorkerLimits = WorkerLimits()
+        environment: [String: String]? = nil, limits: WorkerLimits = WorkerLimits(),
+        isCancelled: @escaping @Sendable () -> Bool = { false }
     ) {
-        launch = WorkerLaunch(executable: workerExecutable, arguments: workerArguments)
+        launch = WorkerLaunch(
+            executable: workerExecutable, arguments: workerArguments, isCancelled: isCancelled)
         self.environment = environment ?? ProcessInfo.processInfo.environment
         self.limits = limits
     }

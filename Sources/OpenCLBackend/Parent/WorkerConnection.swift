@@ -7,6 +7,7 @@ final class WorkerConnection {
     private let child: ChildProcess
     private let driver: String
     private let limits: WorkerLimits
+    private let isCancelled: @Sendable () -> Bool
     private var failure: TrialFailure?
 
     /// Starts a worker.
@@ -22,6 +23,7 @@ final class WorkerConnection {
             executable: launch.executable, arguments: launch.arguments, environment: environment)
         self.driver = driver
         self.limits = limits
+        isCancelled = launch.isCancelled
     }
 
     deinit { if failure == nil { child.finish(grace: limits.grace) } else { child.kill() } }
@@ -42,7 +44,9 @@ final class WorkerConnection {
         guard child.send(line) else { throw fail(step, child.line(until: .now.advanced(by: Seconds(1))), limit) }
         while true {
             let deadline = min(last, MonotonicInstant.now.advanced(by: limit))
-            let event = child.line(until: deadline)
+            guard let event = wait(until: deadline) else {
+                throw end("\(driver): stopped by the user while \(step)", status: .skipped)
+            }
             guard case .line(let bytes) = event else { throw fail(step, event, limit) }
             guard let reply = try? WireFormat.decode(WorkerReply.self, from: bytes) else {
                 throw fail(step, event, limit)
@@ -56,6 +60,21 @@ final class WorkerConnection {
             case .scanned, .prepared, .ran, .verified:
                 return reply
             }
+        }
+    }
+
+    /// Waits for the next line in slices, so that the user can stop a long step; `nil` when that happened.
+    ///
+    /// A batch in flight gets a second to end.
+    private func wait(until deadline: MonotonicInstant) -> ChildEvent? {
+        var cancelledAt: MonotonicInstant?
+        while true {
+            let now = MonotonicInstant.now
+            let event = child.line(until: min(deadline, now.advanced(by: Seconds(0.2))))
+            guard case .timedOut = event, now < deadline else { return event }
+            guard isCancelled() else { continue }
+            if let cancelledAt, now.since(cancelledAt) > Seconds(1) { return nil }
+            cancelledAt = cancelledAt ?? now
         }
     }
 
@@ -77,8 +96,8 @@ final class WorkerConnection {
         return end("\(driver): \(what)" + (words.isEmpty ? "" : "; its last words: \(words)"))
     }
 
-    private func end(_ reason: String) -> TrialFailure {
-        let result = TrialFailure(.failed, reason)
+    private func end(_ reason: String, status: TrialStatus = .failed) -> TrialFailure {
+        let result = TrialFailure(status, reason)
         failure = result
         child.kill()
         return result
@@ -89,4 +108,6 @@ final class WorkerConnection {
 struct WorkerLaunch {
     var executable: String
     var arguments: [String]
+    /// Whether the user wants to stop.
+    var isCancelled: @Sendable () -> Bool
 }

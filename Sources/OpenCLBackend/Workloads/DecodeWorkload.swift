@@ -55,6 +55,9 @@ final class DecodeWorkload: PreparedWorkload, InspectableDecodeStep {
             passed: differing == nil, method: "timed scores equal to the checked step's, to the bit",
             worst: differing == nil ? 0 : .infinity,
             detail: differing.map { "score \($0.offset) of the timed step is \($0.element.0), not \($0.element.1)" })
+        // What is found here after the timed steps must be theirs.
+        try filler.poison(try tensors.activation(.logits))
+        hasRun = false
         return checked.and(same)
     }
 

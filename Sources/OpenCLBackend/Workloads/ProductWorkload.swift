@@ -61,6 +61,9 @@ final class ProductWorkload: PreparedWorkload {
         try fill(.uniform)
         try runPoisoned()
         let floating = try timed.map { $0.and(try sampled()) } ?? sampled()
+        // What is found here after the timed runs must be theirs.
+        try filler.poison(c)
+        hasRun = false
         return exact.and(floating)
     }
 
