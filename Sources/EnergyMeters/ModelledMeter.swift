@@ -22,6 +22,23 @@ public struct PowerFigures: Hashable, Sendable {
     }
 }
 
+extension PowerFigures {
+    /// These figures for a virtual machine, whose processors are an unknown share of the host's.
+    ///
+    /// A guest that sees one thread per core may have whole cores, which the rows count as two threads. A few busy
+    /// cores of a large host also run at higher clocks than its full load allows, and vector units draw more than the
+    /// business benchmark behind the rows. So the interval goes up to three times the figure.
+    ///
+    /// - Parameter threadsPerCore: Hardware threads per core as the guest sees them.
+    /// - Returns: Figures with a wide interval.
+    public func ofVirtualMachine(threadsPerCore: Int) -> PowerFigures {
+        let threads = threadsPerCore == 1 ? 2.0 : 1.0
+        return PowerFigures(
+            idleWatts: idleWatts * threads, maxWatts: maxWatts * threads, relativeUncertainty: 2,
+            origin: origin + ", share of a virtual machine")
+    }
+}
+
 /// A power model in the place of a meter: P = idle + (max - idle) * utilisation.
 ///
 /// Utilisation is the busy time of the processors seen, as a fraction; time a hypervisor gave to others is not busy.
@@ -94,8 +111,12 @@ extension ModelledMeter {
         } catch let failure as SystemFailure {
             return note(failure.description)
         }
-        guard let figures = try figures(options, processors: options.processors ?? utilisation.processors) else {
+        guard var figures = try figures(options, processors: options.processors ?? utilisation.processors) else {
             return note("no profiles folder and no idle and maximum watts were given")
+        }
+        let isGiven = options.idleWatts != nil && options.maxWatts != nil
+        if !isGiven, HostProbe().hypervisor != nil {
+            figures = figures.ofVirtualMachine(threadsPerCore: visibleThreadsPerCore)
         }
         return MeterInventory(meters: [try ModelledMeter(figures, utilisation: utilisation)])
     }
@@ -132,6 +153,11 @@ extension ModelledMeter {
                 problem: "expected 0 <= idle < maximum <= 1000000")
         }
         return figures
+    }
+
+    private static var visibleThreadsPerCore: Int {
+        let siblings = HostRoot().line("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list")
+        return siblings.flatMap(CPUList.parse)?.count ?? 1
     }
 
     private static func note(_ reason: String) -> MeterInventory {

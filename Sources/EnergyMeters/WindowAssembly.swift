@@ -64,10 +64,17 @@ public enum WindowAssembly {
         }
         let sum = chosen.compactMap { rows[$0].joules }.reduce(0, +)
         let half = chosen.map { rows[$0].halfWidth }.reduce(0, +)
+        let isFactor = chosen.contains { rows[$0].description.relativeUncertainty >= 1 }
         return WindowEnergy(
             durationSeconds: Seconds(seconds),
-            total: Estimate(Joules(sum), low: Joules(max(0, sum - half)), high: Joules(sum + half)),
+            total: Estimate(
+                Joules(sum), low: Joules(lowerLimit(sum, half, isFactor: isFactor)), high: Joules(sum + half)),
             grade: chosen.map { rows[$0].description.grade }.min() ?? .none, domains: domains)
+    }
+
+    /// A relative uncertainty as large as the figure itself is one of a factor: the same factor down as up.
+    private static func lowerLimit(_ sum: Double, _ half: Double, isFactor: Bool) -> Double {
+        isFactor ? sum / (1 + half / sum) : max(0, sum - half)
     }
 
     private static func total(_ rows: [MeterWindow], _ expectedPackages: Int?) -> [Int] {

@@ -83,16 +83,20 @@ struct ResultText {
         let idle =
             session.idle.watts.map { " Idle \(UnitFormat.digits($0.rawValue)) W (mean of before and after)." } ?? ""
         let widest = session.trials.compactMap(Self.energyUncertainty).max()
-        let spread = widest.map { ", ±\(UnitFormat.fixed($0 * 100, places: 0)) %" } ?? ""
+        let spread =
+            widest.map {
+                $0 < 2
+                    ? ", ±\(UnitFormat.fixed(($0 - 1) * 100, places: 0)) %"
+                    : ", within a factor of \(UnitFormat.fixed($0, places: 1))"
+            } ?? ""
         let warning = worst == .modelled ? " Computed, not measured: do not compare with counters." : ""
         return [Terminal.printable("Energy: \(worst.rawValue) (\(sources)\(spread)).\(idle)\(warning)")]
     }
 
+    /// The upper limit of the energy as a multiple of it.
     private static func energyUncertainty(_ trial: TrialRecord) -> Double? {
-        guard let energy = trial.energyJoules, let low = trial.energyCi95LowJoules,
-            let high = trial.energyCi95HighJoules
-        else { return nil }
-        return (high - low).rawValue / 2 / energy.rawValue
+        guard let energy = trial.energyJoules, let high = trial.energyCi95HighJoules else { return nil }
+        return high / energy
     }
 
     private var carbonLines: [String] {

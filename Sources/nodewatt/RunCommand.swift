@@ -80,7 +80,7 @@ struct RunSetup {
 
     /// Resolves options, site, devices and meters.
     init(command: RunCommand, node: NodeAssembly) throws {
-        let quiet = node.quietMoment()
+        let warnings = node.probe.warnings(threads: node.topology.allowedThreads, since: node.quietMoment())
         guard let suite = Suite.all[command.selection.suite] else { throw UsageError("unknown suite") }
         self.suite = suite
         let selection = try command.selection.selection(in: node.topology)
@@ -108,7 +108,7 @@ struct RunSetup {
             node: node.identity(devices: everything.devices), site: site, topology: node.topology,
             devices: inventory.devices, meters: metering.descriptions,
             unavailable: inventory.unavailable + meters.unavailable,
-            warnings: node.probe.warnings(threads: node.topology.allowedThreads, since: quiet))
+            warnings: warnings)
         session.simulated = meters.meters.contains { $0 is ScriptedMeter }
     }
 }

@@ -151,4 +151,13 @@ final class HandUtilisation: UtilisationSource {
         #expect(ProcessorKind(cpuinfo: "processor: 0\nCPU implementer: 0x41\n") == nil)
         #expect(ProcessorKind(cpuinfo: "") == nil)
     }
+
+    @Test("A virtual machine's share is uncertain to a factor of three, and its cores may be whole")
+    func virtualMachine() {
+        let figures = PowerFigures(idleWatts: Watts(1), maxWatts: Watts(5), relativeUncertainty: 0.3, origin: "row")
+        let cores = figures.ofVirtualMachine(threadsPerCore: 1)
+        #expect(cores.idleWatts == Watts(2) && cores.maxWatts == Watts(10) && cores.relativeUncertainty == 2)
+        let threads = figures.ofVirtualMachine(threadsPerCore: 2)
+        #expect(threads.maxWatts == Watts(5) && threads.relativeUncertainty == 2 && threads.origin.hasPrefix("row"))
+    }
 }
