@@ -9,7 +9,7 @@ enum FileText {
 
     /// The content of a file.
     ///
-    /// - Throws: `SystemFailure` when it cannot be read, `InputError` when it is too large.
+    /// - Throws: `InputError` when it cannot be read or is no file of a sensible size.
     static func data(_ path: String) throws -> Data {
         var status = stat()
         guard stat(path, &status) == 0 else { throw failure(path, errno) }
@@ -29,7 +29,7 @@ enum FileText {
 
     /// The content of a UTF-8 file.
     ///
-    /// - Throws: `SystemFailure` when it cannot be read, `InputError` when it is not UTF-8.
+    /// - Throws: `InputError` when it cannot be read or is not UTF-8.
     static func text(_ path: String) throws -> String {
         guard let text = String(validating: try data(path), as: UTF8.self) else {
             throw InputError(source: path, place: "encoding", problem: "expected UTF-8 text")
@@ -37,9 +37,9 @@ enum FileText {
         return text
     }
 
-    private static func failure(_ path: String, _ code: Int32) -> SystemFailure {
-        SystemFailure(
-            action: "reading \(path)", reason: String(cString: strerror(code)),
+    private static func failure(_ path: String, _ code: Int32) -> InputError {
+        InputError(
+            source: path, place: "file", problem: "cannot be read: \(String(cString: strerror(code)))",
             recovery: "Check the path and its permissions")
     }
 }

@@ -139,12 +139,14 @@ struct RunOutcome {
             }
         }
         if setup.store != nil {
-            report("History: \(setup.resultsDirectory)/history.sqlite, session \(session.sessionId)")
+            report(
+                "History: \(Terminal.shortened(setup.resultsDirectory + "/history.sqlite")), session \(session.sessionId)"
+            )
         }
         if setup.session.simulated { report("Simulated: nothing of this enters the history or a profile.") }
         if session.trials.contains(where: { $0.status == .measured }), !setup.session.simulated, let path = profilePath
         {
-            attempt("Profile: \(path)") {
+            attempt("Profile: \(Terminal.shortened(path))") {
                 try ResultsDirectory.createParent(of: path)
                 try ProfileWriter.write(try NodeProfile(session: session), to: path)
             }

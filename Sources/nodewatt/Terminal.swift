@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import HostProbe
 import Synchronization
@@ -44,6 +45,12 @@ enum Terminal {
             guard written > 0 else { return }
             bytes = bytes.dropFirst(written)
         }
+    }
+
+    /// A path as people would type it here: relative below the current directory.
+    static func shortened(_ path: String) -> String {
+        let here = FileManager.default.currentDirectoryPath + "/"
+        return path.hasPrefix(here) ? String(path.dropFirst(here.count)) : path
     }
 
     /// Text from outside on one line, with everything that could steer a terminal taken out.

@@ -15,6 +15,46 @@ import Testing
         #expect(absent.contains { ($0["subject"] as? String)?.contains("opencl") == true })
     }
 
+    /// The loader's file replaced by an empty one, in a namespace of its own.
+    @Test(.enabled(if: MeteringTests.namespaces, "mount namespaces are barred here"))
+    func withoutALoaderTheCPUStillDoesTheJob() throws {
+        let script = """
+            loader=$(ldconfig -p | awk '/libOpenCL.so.1 / {print $NF; exit}')
+            [ -z "$loader" ] || mount --bind /dev/null "$(realpath "$loader")" && exec "$@"
+            """
+        let user = getuid() == 0 ? [] : ["--user", "--map-root-user"]
+        let finished = try Program.run(
+            program: "/usr/bin/unshare",
+            user + ["--mount", "bash", "-c", script, "script", Program.path, "devices", "--format", "json"])
+        #expect(finished.status == 0, "\(finished.error)")
+        let document = try finished.document()
+        #expect((document["devices"] as? [[String: Any]])?.compactMap { $0["id"] as? String } == ["cpu"])
+        let absent = (document["unavailable"] as? [[String: Any]])?.compactMap { $0["reason"] as? String } ?? []
+        #expect(absent.contains { $0.contains("libOpenCL") }, "\(absent)")
+    }
+
+    static let openCLDevice: String? = {
+        let document = try? Program.run(["devices", "--format", "json"]).document()
+        let devices = document?["devices"] as? [[String: Any]] ?? []
+        return devices.compactMap { $0["id"] as? String }.first { $0 != "cpu" }
+    }()
+
+    /// A stop in the middle of a worker's step must not wait for the step.
+    @Test(.enabled(if: openCLDevice != nil, "no OpenCL device here"))
+    func interruptionStopsAWorker() throws {
+        let id = try #require(Self.openCLDevice)
+        let running = try Program.Running(
+            Program.path, ["run", "--device", id, "--workload", "llm", "--no-save", "--format", "json"])
+        usleep(5_000_000)
+        kill(running.process.processIdentifier, SIGINT)
+        let asked = Date()
+        let finished = running.wait()
+        #expect(finished.status == 130, "\(finished.error)")
+        #expect(Date().timeIntervalSince(asked) < 30)
+        let trial = (try finished.document()["trials"] as? [[String: Any]])?.first
+        #expect(trial?["status"] as? String == "skipped" && trial?["reason"] as? String == "interrupted")
+    }
+
     @Test func aBrokenDriverIsNamedAndTheRestGoesOn() throws {
         let vendors = Scratch.folder()
         try "/nonexistent/libbroken.so\n".write(toFile: vendors + "/broken.icd", atomically: true, encoding: .utf8)

@@ -42,7 +42,7 @@ import Testing
     ])
     func wrongInputIsStatus65AndNamed(line: String, name: String) throws {
         let finished = try Program.run(line.split(separator: " ").map(String.init))
-        #expect(finished.status == 65 || finished.status == 2, "\(finished.error)")
+        #expect(finished.status == 65, "\(finished.error)")
         #expect(finished.error.contains(name), "\(finished.error)")
     }
 

@@ -106,7 +106,7 @@ import Testing
         try scratch.write("zone,name\n", "grid/a.csv")
         let grid = #expect(throws: InputError.self) { try directory.gridFactors() }
         #expect(grid?.source == "\(scratch.path)/grid/a.csv" && grid?.place == "line 1")
-        #expect(throws: SystemFailure.self) { try ProfileDirectory.model(file: scratch.path + "/absent.json") }
+        #expect(throws: InputError.self) { try ProfileDirectory.model(file: scratch.path + "/absent.json") }
         #expect(throws: InputError.self) { try ProfileDirectory.model(file: "/dev/zero") }
     }
 }
