@@ -63,6 +63,7 @@ let package = Package(
             ],
             swiftSettings: swiftRules),
 
+        library("TestExamples", path: "Tests/Examples", ["NodeModel"]),
         tests("NodeModel"),
         tests("Analysis", ["NodeModel"]),
         tests("HostProbe", ["NodeModel"]),
@@ -71,8 +72,8 @@ let package = Package(
         tests("CPUBackend", ["NodeModel", "Analysis", "CPUKernels"]),
         tests("OpenCLBackend", ["NodeModel", "Analysis", "OpenCLKernels"]),
         tests("Engine", ["NodeModel", "Analysis"]),
-        tests("History", ["NodeModel"]),
-        tests("Exporters", ["NodeModel", "Analysis"]),
+        tests("History", ["NodeModel", "TestExamples"]),
+        tests("Exporters", ["NodeModel", "Analysis", "TestExamples"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["nodewatt"], path: "Tests/EndToEnd", swiftSettings: swiftRules),
     ],

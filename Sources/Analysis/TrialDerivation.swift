@@ -119,6 +119,9 @@ public enum TrialDerivation {
         }
     }
 
+    /// The least share of the gross energy that counts as energy above idle.
+    static let smallestNetShare = 0.02
+
     /// Adds what depends on the idle power and the site, which are known for sure only at the end of a run.
     ///
     /// - Parameters:
@@ -132,8 +135,10 @@ public enum TrialDerivation {
             idle.grade == record.energyGrade
         {
             let net = energy - watts * window
-            record.energyNetJoules = net > .zero ? net : nil
-            if net > .zero, let flops = record.flops, let repetitions = record.energyRepetitions {
+            // A difference this small of two readings is noise, and a ratio to it would be any number.
+            let isKnown = net > energy * Self.smallestNetShare
+            record.energyNetJoules = isKnown ? net : nil
+            if isKnown, let flops = record.flops, let repetitions = record.energyRepetitions {
                 record.flopsPerWattNet = flops.rawValue * Double(repetitions) / net.rawValue
             }
         }

@@ -34,7 +34,7 @@ public final class HistoryStore: SessionStore {
         failures = HistoryFailure(path: path)
         self.allowSimulated = allowSimulated
         database = try failures.explaining("opening the history") { [path] in
-            try DatabaseQueue(path: path, configuration: Self.configuration)
+            try Self.whileBusy { try DatabaseQueue(path: path, configuration: Self.configuration) }
         }
         try prepare(maximumPages: maximumPages)
     }
@@ -46,6 +46,23 @@ public final class HistoryStore: SessionStore {
         configuration.busyMode = .timeout(15)
         return configuration
     }
+
+    /// Tries again for some seconds while another run holds the file.
+    ///
+    /// The switch to a write-ahead log reports a locked file at once, whatever busy time-out is set.
+    private static func whileBusy<Result>(_ work: () throws -> Result) throws -> Result {
+        for _ in 0..<busyRetries {
+            do {
+                return try work()
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+                usleep(20_000)
+            }
+        }
+        return try work()
+    }
+
+    /// Retries of 20 ms each: five seconds.
+    private static let busyRetries = 250
 
     /// Creates a directory and its parents, and refuses a file system the journal cannot work on.
     private static func createDirectory(_ directory: String) throws {

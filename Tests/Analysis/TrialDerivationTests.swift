@@ -91,6 +91,12 @@ import Testing
         #expect(idle.watts == Watts(10) && idle.grade == .counter)
     }
 
+    @Test func aDifferenceWithinTheNoiseIsNoNetEnergy() {
+        let idle = IdleBaseline(beforeWatts: Watts(9.9), afterWatts: nil, grade: .counter)
+        let record = record(Self.measurement(), idle: idle)
+        #expect(record.energyNetJoules == nil && record.flopsPerWattNet == nil && record.flopsPerWatt != nil)
+    }
+
     @Test func idleOfAnotherGradeIsNotSubtracted() {
         let idle = IdleBaseline(beforeWatts: Watts(2), afterWatts: nil, grade: .modelled)
         #expect(record(Self.measurement(), idle: idle).energyNetJoules == nil)

@@ -1,5 +1,6 @@
 import Exporters
 import NodeModel
+import TestExamples
 import Testing
 
 @Suite("A profile is derived from a session") struct ProfileDerivationTests {

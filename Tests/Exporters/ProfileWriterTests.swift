@@ -1,6 +1,7 @@
 import Exporters
 import Foundation
 import NodeModel
+import TestExamples
 import Testing
 
 @Suite("Profiles are written whole and keep what they do not know") struct ProfileWriterTests {

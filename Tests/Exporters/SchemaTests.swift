@@ -1,5 +1,6 @@
 import Exporters
 import NodeModel
+import TestExamples
 import Testing
 
 private let reason: Comment = "no jsonschema package for /usr/bin/python3 (python3-jsonschema)"

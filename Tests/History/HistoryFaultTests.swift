@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import History
 import NodeModel
+import TestExamples
 import Testing
 
 @Suite("History survives faults or names them") struct HistoryFaultTests {

@@ -1,6 +1,7 @@
 import Foundation
 import History
 import NodeModel
+import TestExamples
 import Testing
 
 @Suite("History keeps sessions") struct HistoryStoreTests {

@@ -1,9 +1,11 @@
-import NodeModel
+package import NodeModel
 
-/// Records profiles are derived from.
-enum SessionExamples {
+/// Records that tests of several modules store, read back and derive from.
+package enum SessionExamples {
     /// A session in which everything that may be absent is.
-    static func bare(id: String = "0a0a0a0a-0000-4000-8000-000000000001", startedAt: String = "2026-01-02T03:04:05Z")
+    package static func bare(
+        id: String = "0a0a0a0a-0000-4000-8000-000000000001", startedAt: String = "2026-01-02T03:04:05Z"
+    )
         -> SessionRecord
     {
         let factor = GridFactor(
@@ -25,7 +27,7 @@ enum SessionExamples {
     }
 
     /// A session in which everything is there, with two trials.
-    static func full(id: String = "0b0b0b0b-0000-4000-8000-000000000002") -> SessionRecord {
+    package static func full(id: String = "0b0b0b0b-0000-4000-8000-000000000002") -> SessionRecord {
         var session = bare(id: id)
         session.endedAt = "2026-01-02T03:05:05Z"
         session.node.fingerprint.operatingSystem = "Debian GNU/Linux 12"
@@ -52,7 +54,7 @@ enum SessionExamples {
     }
 
     /// A machine with caches, memory, a hybrid pair of core kinds and a GPU.
-    static var topology: Topology {
+    package static var topology: Topology {
         var core = TopologyObject(kind: .core, logicalIndex: 0, osIndex: 0, threads: [0, 1])
         core.children = [TopologyObject(kind: .thread, logicalIndex: 0, osIndex: 0, threads: [0])]
         var cache = TopologyObject(kind: .l3Cache, logicalIndex: 0, threads: [0, 1])
@@ -78,14 +80,14 @@ enum SessionExamples {
             cgroup: CgroupLimits(cpuQuota: 1.5, memoryBytes: 4 << 30, cpuset: [0, 1]))
     }
 
-    static var device: Device {
+    package static var device: Device {
         Device(
             id: .cpu, kind: .cpu, backend: "native", name: "Example CPU", vendor: "Example", driver: "avx512",
             computeUnits: 2, clockHertz: Hertz(3.4e9), memoryBytes: 8 << 30, maximumAllocationBytes: 8 << 30,
             platform: "none", pciAddress: "0000:00:00.0", topologyObject: "machine", properties: ["isa_level": "v4"])
     }
 
-    static var meter: MeterDescription {
+    package static var meter: MeterDescription {
         MeterDescription(
             id: "rapl:intel-rapl:0", source: "libpowercap",
             domain: EnergyDomain(name: "package-0", kind: .package, package: 0), grade: .counter,
@@ -94,7 +96,7 @@ enum SessionExamples {
     }
 
     /// A measured trial with every value set.
-    static func trial(median: Double = 0.1) -> TrialRecord {
+    package static func trial(median: Double = 0.1) -> TrialRecord {
         var trial = TrialRecord(plan: plan, status: .measured)
         trial.samplesSeconds = [median * 0.99, median, median * 1.01]
         trial.medianSeconds = median
@@ -146,7 +148,7 @@ enum SessionExamples {
         trial.currency = "CNY"
     }
 
-    static var plan: TrialPlan {
+    package static var plan: TrialPlan {
         let model = ModelShape(
             name: "Tiny", source: "none", layers: 1, hidden: 64, feedForward: 128, heads: 4, keyValueHeads: 2,
             headDimension: 16, vocabulary: 64)
@@ -156,7 +158,7 @@ enum SessionExamples {
     }
 
     /// A trial that was not run: nearly everything is absent.
-    static var skipped: TrialRecord {
+    package static var skipped: TrialRecord {
         TrialRecord(
             plan: TrialPlan(
                 workload: .peak(.f32), device: .cpu, threads: [], budget: Seconds(1), minimumWindow: Seconds(0)),
