@@ -94,17 +94,23 @@ public final class HistoryStore: SessionStore {
     /// Sets what SQLite does not remember, and brings the layout up to date.
     private func prepare(maximumPages: Int?) throws {
         try failures.explaining("opening the history") {
-            try database.writeWithoutTransaction { connection in
-                try connection.execute(sql: "PRAGMA synchronous = FULL")
-                if let maximumPages { try connection.execute(sql: "PRAGMA max_page_count = \(maximumPages)") }
+            try Self.whileBusy {
+                try configure(maximumPages: maximumPages)
+                try claim()
+                guard try !database.read(Migration.migrator.hasBeenSuperseded) else {
+                    throw failures.failure(
+                        "opening the history", "it was written by a newer version of nodewatt",
+                        "Update nodewatt, or choose another directory with --results DIR or NODEWATT_RESULTS")
+                }
+                try Migration.migrator.migrate(database)
             }
-            try claim()
-            guard try !database.read(Migration.migrator.hasBeenSuperseded) else {
-                throw failures.failure(
-                    "opening the history", "it was written by a newer version of nodewatt",
-                    "Update nodewatt, or choose another directory with --results DIR or NODEWATT_RESULTS")
-            }
-            try Migration.migrator.migrate(database)
+        }
+    }
+
+    private func configure(maximumPages: Int?) throws {
+        try database.writeWithoutTransaction { connection in
+            try connection.execute(sql: "PRAGMA synchronous = FULL")
+            if let maximumPages { try connection.execute(sql: "PRAGMA max_page_count = \(maximumPages)") }
         }
     }
 
