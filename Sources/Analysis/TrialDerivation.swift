@@ -174,6 +174,9 @@ public enum Disturbance {
             return (1..<6).contains(count) ? "only \(count) samples: the interval is their range, not 95 %" : nil
         },
         Rule { trial in
+            trial.notes[TrialPlan.emulatedNote].map { "multiply-add \($0)" }
+        },
+        Rule { trial in
             guard let events = trial.conditions?.throttleEvents, events > 0 else { return nil }
             return "\(events) thermal throttling events"
         },

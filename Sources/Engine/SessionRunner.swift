@@ -140,11 +140,29 @@ public struct SessionRunner {
         return own
     }
 
+    /// An idle power measured beside somebody's work is not idle, and what is net of it is too little.
+    private mutating func warnOfLoad(_ conditions: MeasurementConditions, before: Bool) {
+        guard let busy = conditions.busyFraction, busy > Self.idleLoad else { return }
+        let percent = (busy * 1_000).rounded() / 10
+        session.warnings.append(
+            Warning(
+                code: "idle-load",
+                message: "other programs used \(percent) % of the processors while idle power was measured "
+                    + "\(before ? "before" : "after") the trials, so net figures are not to be relied on",
+                remedy: "stop other work and measure again"))
+    }
+
+    /// More load than this is more than a system's own housekeeping.
+    private static let idleLoad = 0.1
+
     private mutating func watchIdle(before: Bool) {
         environment.onEvent(.idle(before: before))
+        let observer = environment.conditions([])
+        observer.begin()
         environment.metering.beginWindow()
         environment.sleep(suite.idleTime)
         let energy = environment.metering.endWindow()
+        warnOfLoad(observer.end(), before: before)
         session.idle.absorb(energy.power?.value, grade: energy.grade, before: before)
     }
 }

@@ -31,11 +31,13 @@ struct CarbonCommand: ParsableCommand {
 
     private func energyPerToken() throws -> Joules {
         switch (joulesPerToken, power, tokensPerSecond) {
-        case (let joules?, nil, nil) where joules > 0 && joules.isFinite: return Joules(joules)
-        case (nil, let watts?, let rate?) where watts > 0 && rate > 0 && (watts / rate).isFinite:
+        case (let joules?, nil, nil) where joules > 0 && joules < 1e9: return Joules(joules)
+        case (nil, let watts?, let rate?) where watts > 0 && rate > 0 && watts / rate < 1e9:
             return Joules(watts / rate)
         default:
-            throw UsageError("give --joules-per-token, or --power with --tokens-per-second, as positive numbers")
+            throw UsageError(
+                "give either --joules-per-token or --power with --tokens-per-second, as positive numbers below 1e9 J/token"
+            )
         }
     }
 

@@ -45,18 +45,23 @@ struct MeterCommand: ParsableCommand {
         let status = try ChildCommand(arguments: command, outputToError: output.format == .json).run()
         let document = MeterDocument(energy: metering.endWindow(), site: facts, exitStatus: status)
         if output.format == .json { try printDocument(document) } else { document.lines.forEach { Terminal.error($0) } }
-        if let file { Self.write(document, to: file) }
+        let written = file.map { Self.write(document, to: $0) } ?? true
         if status != 0 { throw ExitStatus(rawValue: status) }
+        if !written { throw ExitStatus.nothingMeasured }
     }
 }
 
 extension MeterCommand {
     /// Writes the document; the command's own status matters more than a file that cannot be written.
-    private static func write(_ document: MeterDocument, to file: String) {
+    ///
+    /// - Returns: Whether it was written.
+    private static func write(_ document: MeterDocument, to file: String) -> Bool {
         do {
             try AtomicFile.write(Data((try JSONDocument.text(document) + "\n").utf8), to: file)
+            return true
         } catch {
             Terminal.error("nodewatt: \(error)")
+            return false
         }
     }
 }

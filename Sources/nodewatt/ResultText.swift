@@ -77,11 +77,12 @@ struct ResultText {
     private var energyLines: [String] {
         let grades = Set(session.trials.map(\.energyGrade)).subtracting([.none])
         guard let worst = grades.min() else {
-            return ["Energy: not known, no meter and no power model. `nodewatt doctor` says what would enable it."]
+            guard session.trials.contains(where: { $0.status == .measured }) else { return ["Nothing was measured."] }
+            return ["Energy: not known. `nodewatt doctor` says what would enable it."]
         }
         let sources = Set(session.trials.flatMap(\.energySources)).sorted().joined(separator: ", ")
         let idle =
-            session.idle.watts.map { " Idle \(UnitFormat.digits($0.rawValue)) W (mean of before and after)." } ?? ""
+            session.idle.watts.map { " Idle \(UnitFormat.digits($0.rawValue)) W (\(idleWindows))." } ?? ""
         let widest = session.trials.compactMap(Self.energyUncertainty).max()
         let spread =
             widest.map {
@@ -91,6 +92,12 @@ struct ResultText {
             } ?? ""
         let warning = worst == .modelled ? " Computed, not measured: do not compare with counters." : ""
         return [Terminal.printable("Energy: \(worst.rawValue) (\(sources)\(spread)).\(idle)\(warning)")]
+    }
+
+    private var idleWindows: String {
+        session.idle.beforeWatts != nil && session.idle.afterWatts != nil
+            ? "mean of before and after"
+            : session.idle.beforeWatts != nil ? "before the trials only" : "after the trials only"
     }
 
     /// The upper limit of the energy as a multiple of it.

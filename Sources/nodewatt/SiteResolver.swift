@@ -22,13 +22,18 @@ struct SiteResolver {
         if let price, currency == nil {
             throw refusal(of: price.source, "electricity-price", "a price needs its currency: name it with --currency")
         }
+        let green = try number("green-share", options.greenShare, file?.facts.greenShare, file?.path, in: 0...1)
+        let residualZone = text("residual-zone", options.residualZone, file?.facts.residualZone, file?.path)
+        if let green, residualZone == nil {
+            throw refusal(
+                of: green.source, "green-share", "a green share needs the residual mix: name it with --residual-zone")
+        }
         let pue = try number("pue", options.pue, file?.facts.pue, file?.path, in: 1...10)
         return SiteFacts(
             factor: try factor(file),
             pue: pue ?? Sourced(1, source: "default: IT equipment alone"),
-            greenShare: try number("green-share", options.greenShare, file?.facts.greenShare, file?.path, in: 0...1),
-            residualFactor: try text("residual-zone", options.residualZone, file?.facts.residualZone, file?.path)
-                .map { Sourced(try residual($0), source: $0.source) },
+            greenShare: green,
+            residualFactor: try residualZone.map { Sourced(try residual($0), source: $0.source) },
             electricityPrice: price, currency: currency)
     }
 
