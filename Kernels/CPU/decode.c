@@ -302,12 +302,6 @@ float *nw_decode_buffer(nw_decode *d, nw_buffer buffer, size_t *count) {
 const uint16_t *nw_decode_key_row(const nw_decode *d, int layer) { return new_row(d, layer, false); }
 const uint16_t *nw_decode_value_row(const nw_decode *d, int layer) { return new_row(d, layer, true); }
 
-size_t nw_decode_bytes(const nw_decode *d) {
-    size_t bytes = nw_memory_size(d->cache);
-    for (int t = 0; t < d->threads; t++) bytes += nw_memory_size(d->arenas[t]);
-    return bytes;
-}
-
 uint16_t *nw_decode_weight(nw_decode *d, int matrix, int64_t row, int64_t column) {
     int thread = 0;
     while (thread + 1 < d->threads && first_row(d, matrix, thread + 1) <= row) thread++;

@@ -30,7 +30,6 @@
     X(clEnqueueNDRangeKernel)                                                                                          \
     X(clEnqueueReadBuffer)                                                                                             \
     X(clEnqueueWriteBuffer)                                                                                            \
-    X(clFlush)                                                                                                         \
     X(clFinish)
 
 typedef struct {

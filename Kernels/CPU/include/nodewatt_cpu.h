@@ -243,8 +243,6 @@ float *nw_decode_buffer(nw_decode *decode, nw_buffer buffer, size_t *count);
 /// The new token's row of a layer's caches, kv_heads * head_dimension 16-bit values each.
 const uint16_t *nw_decode_key_row(const nw_decode *decode, int layer);
 const uint16_t *nw_decode_value_row(const nw_decode *decode, int layer);
-/// The bytes of weights and caches.
-size_t nw_decode_bytes(const nw_decode *decode);
 /// The stored bits of one weight, for tests that corrupt it.
 uint16_t *nw_decode_weight(nw_decode *decode, int matrix, int64_t row, int64_t column);
 
