@@ -40,16 +40,17 @@ static void normalise(nw_decode *d, const nw_operation *op, int thread) {
     int64_t hidden = d->spec.hidden, start = nw_share(hidden, 16, d->threads, thread);
     const float *x = d->buffers[NW_RESIDUAL], *gain = d->gains + op->index * hidden;
     // Every thread adds up all squares itself: cheaper than one more barrier.
-    float mean = d->isa->squares(x, hidden) / (float)hidden;
+    float mean = nw_isa_decode(d->isa)->squares(x, hidden) / (float)hidden;
     float factor = 1 / __builtin_sqrtf(mean + d->spec.norm_epsilon);
-    d->isa->scale(x + start, gain + start, factor, d->buffers[NW_NORMALISED] + start,
+    nw_isa_decode(d->isa)->scale(x + start, gain + start, factor, d->buffers[NW_NORMALISED] + start,
                   nw_share(hidden, 16, d->threads, thread + 1) - start);
 }
 
 static void multiply(nw_decode *d, const nw_operation *op, int thread) {
     const nw_matrix *m = &d->matrices[op->index];
     int64_t start = first_row(d, op->index, thread), rows = first_row(d, op->index, thread + 1) - start;
-    (d->spec.half ? d->isa->multiply_f16 : d->isa->multiply_bf16)(
+    const nw_decode_kernels *kernels = nw_isa_decode(d->isa);
+    (d->spec.half ? kernels->multiply_f16 : kernels->multiply_bf16)(
         d->slices[op->index * d->threads + thread], rows, m->columns, d->buffers[op->input],
         d->buffers[op->output] + start, op->accumulate);
 }
@@ -76,17 +77,18 @@ static void rotate(nw_decode *d, const nw_operation *op, int thread) {
         }
         if (head < s->heads) continue;
         int64_t group = head - s->heads - (value ? s->kv_heads : 0);
-        d->isa->narrow(s->half, x, new_row(d, op->index, value) + group * dimension, dimension);
+        nw_isa_decode(d->isa)->narrow(s->half, x, new_row(d, op->index, value) + group * dimension, dimension);
     }
 }
 
 static void attend(nw_decode *d, const nw_operation *op, int thread) {
     const nw_decode_spec *s = &d->spec;
+    const nw_decode_kernels *kernels = nw_isa_decode(d->isa);
     int64_t dimension = s->head_dimension, shared = s->heads / s->kv_heads;
     int end = (int)nw_share(s->heads, 1, d->threads, thread + 1);
     for (int head = (int)nw_share(s->heads, 1, d->threads, thread); head < end; head++) {
         int64_t offset = head / shared * dimension;
-        (s->half ? d->isa->attend_f16 : d->isa->attend_bf16)(
+        (s->half ? kernels->attend_f16 : kernels->attend_bf16)(
             d->buffers[NW_QUERY_KEY_VALUE] + head * dimension, cache_of(d, op->index, false) + offset,
             cache_of(d, op->index, true) + offset, kv_width(s), s->context + 1, (int)dimension,
             d->scores + (size_t)thread * d->score_floats, d->buffers[NW_ATTENTION] + head * dimension);
@@ -97,7 +99,7 @@ static void gate(nw_decode *d, int thread) {
     int64_t start = nw_share(d->spec.feed_forward, 16, d->threads, thread);
     int64_t end = nw_share(d->spec.feed_forward, 16, d->threads, thread + 1);
     const float *x = d->buffers[NW_GATE_UP];
-    d->isa->gate(x + start, x + d->spec.feed_forward + start, d->buffers[NW_GATED] + start, end - start);
+    nw_isa_decode(d->isa)->gate(x + start, x + d->spec.feed_forward + start, d->buffers[NW_GATED] + start, end - start);
 }
 
 static void reset(nw_decode *d, int thread) {
@@ -228,7 +230,7 @@ static void fill_weights(void *context, int thread) {
     for (int i = 0; i < d->spec.matrix_count; i++) {
         const nw_matrix *m = &d->matrices[i];
         int64_t start = first_row(d, i, thread), rows = first_row(d, i, thread + 1) - start;
-        d->isa->fill(d->slices[i * d->threads + thread], kind, m->key, (uint32_t)(start * m->columns),
+        nw_isa_fill(d->isa)(d->slices[i * d->threads + thread], kind, m->key, (uint32_t)(start * m->columns),
                      (size_t)(rows * m->columns));
     }
 }
@@ -236,10 +238,10 @@ static void fill_weights(void *context, int thread) {
 static void fill_small_data(nw_decode *d) {
     const nw_decode_spec *s = &d->spec;
     for (int i = 0; i < NW_BUFFER_COUNT; i++) memset(d->buffers[i], 0xff, d->counts[i] * sizeof(float));
-    d->isa->fill(d->initial, NW_FILL_UNIFORM_F32, s->residual_key, 0, (size_t)s->hidden);
+    nw_isa_fill(d->isa)(d->initial, NW_FILL_UNIFORM_F32, s->residual_key, 0, (size_t)s->hidden);
     for (int norm = 0; norm <= 2 * s->layers; norm++) {
         float *gain = d->gains + (size_t)norm * (size_t)s->hidden;
-        d->isa->fill(gain, NW_FILL_UNIFORM_F32, s->gain_keys[norm], 0, (size_t)s->hidden);
+        nw_isa_fill(d->isa)(gain, NW_FILL_UNIFORM_F32, s->gain_keys[norm], 0, (size_t)s->hidden);
         for (int i = 0; i < s->hidden; i++) gain[i] = 1 + gain[i] / 8;
     }
     memcpy(d->cosines, s->cosines, (size_t)s->head_dimension / 2 * sizeof(float));

@@ -8,7 +8,10 @@ static const nw_isa *const table[] = {
     &nw_isa_avx512,
     &nw_isa_avx2,
 #endif
-    &nw_isa_generic,
+#if defined(__aarch64__)
+    &nw_isa_neon,
+#endif
+    &nw_isa_scalar,
 };
 enum { table_count = sizeof table / sizeof *table };
 

@@ -13,7 +13,7 @@ typedef struct {
 
 struct nw_gemm {
     nw_team *team;
-    const nw_isa *isa;
+    const nw_gemm_kernel *kernel;
     shape s;
     nw_gemm_blocking blocking;
     nw_memory *memory;
@@ -50,13 +50,13 @@ static void choose_grid(nw_gemm_blocking *blocking, int64_t m, int64_t n, int th
     }
 }
 
-static nw_gemm_blocking choose_blocking(const nw_isa *isa, const shape *s, nw_caches caches, int threads) {
-    nw_gemm_blocking b = {.mr = isa->mr, .nr = isa->nr};
+static nw_gemm_blocking choose_blocking(const nw_gemm_kernel *kernel, const shape *s, nw_caches caches, int threads) {
+    nw_gemm_blocking b = {.mr = kernel->mr, .nr = kernel->nr};
     size_t l2 = caches.l2_bytes ? caches.l2_bytes : 256 << 10;
     size_t l3 = caches.l3_bytes ? caches.l3_bytes * (size_t)threads : 4 * l2 * (size_t)threads;
     choose_grid(&b, s->m, s->n, threads);
-    b.kc = (int)even_part(s->k, isa->kc_max, 8);
-    int64_t mc = (int64_t)(l2 / 2 / sizeof(float)) / isa->a_stride;
+    b.kc = (int)even_part(s->k, kernel->kc_max, 8);
+    int64_t mc = (int64_t)(l2 / 2 / sizeof(float)) / kernel->a_stride;
     b.mc = (int)even_part(divide_up(divide_up(s->m, b.mr), b.row_groups) * b.mr, mc, b.mr);
     int64_t nc = (int64_t)(l3 / 8 / sizeof(float)) / b.kc;
     b.nc = (int)even_part(s->n, minimum(nc, 1 << 16), b.nr);
@@ -76,10 +76,11 @@ nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, int64_t m, int64_t n,
     nw_gemm *gemm = calloc(1, sizeof *gemm);
     if (!gemm) return NW_OUT_OF_MEMORY;
     int threads = nw_team_count(team);
-    *gemm = (nw_gemm){.team = team, .isa = isa, .s = s, .blocking = choose_blocking(isa, &s, caches, threads)};
+    const nw_gemm_kernel *kernel = nw_isa_gemm(isa);
+    *gemm = (nw_gemm){.team = team, .kernel = kernel, .s = s, .blocking = choose_blocking(kernel, &s, caches, threads)};
     const nw_gemm_blocking *b = &gemm->blocking;
     size_t b_floats = nw_round_up((size_t)b->kc * (size_t)b->nc, 1024);
-    gemm->a_floats = nw_round_up((size_t)b->mc * (size_t)isa->a_stride, 1024);
+    gemm->a_floats = nw_round_up((size_t)b->mc * (size_t)kernel->a_stride, 1024);
     gemm->tile_floats = nw_round_up((size_t)b->mr * (size_t)b->nr, 1024);
     size_t floats = 2 * b_floats + (size_t)threads * (gemm->a_floats + gemm->tile_floats);
     nw_status status = nw_memory_create(floats * sizeof(float), &gemm->memory);
@@ -111,19 +112,19 @@ typedef struct {
 } block;
 
 static void pack_b_share(const nw_gemm *gemm, const block *blk, int thread) {
-    int64_t nr = gemm->isa->nr, panels = divide_up(blk->columns, nr);
+    int64_t nr = gemm->kernel->nr, panels = divide_up(blk->columns, nr);
     int threads = nw_team_count(gemm->team);
     int64_t end = nw_share(panels, 1, threads, thread + 1);
     for (int64_t i = nw_share(panels, 1, threads, thread); i < end; i++)
-        gemm->isa->gemm_pack_b(gemm->b + blk->p * gemm->s.ldb + blk->j + i * nr, gemm->s.ldb, blk->depth,
+        gemm->kernel->pack_b(gemm->b + blk->p * gemm->s.ldb + blk->j + i * nr, gemm->s.ldb, blk->depth,
                                (int)minimum(nr, blk->columns - i * nr), blk->b + i * nr * blk->depth);
 }
 
 /// A tile at the edge of C: computed whole beside it, then copied in part.
 static void edge_tile(const nw_gemm *gemm, const block *blk, const float *a, const float *b, float *c, int64_t rows,
                       int64_t columns, float *tile) {
-    int64_t nr = gemm->isa->nr, ldc = gemm->s.ldc;
-    gemm->isa->gemm_tile(blk->depth, a, b, tile, nr, false);
+    int64_t nr = gemm->kernel->nr, ldc = gemm->s.ldc;
+    gemm->kernel->tile(blk->depth, a, b, tile, nr, false);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++)
             c[i * ldc + j] = blk->accumulate ? c[i * ldc + j] + tile[i * nr + j] : tile[i * nr + j];
@@ -132,18 +133,18 @@ static void edge_tile(const nw_gemm *gemm, const block *blk, const float *a, con
 /// Multiplies `rows` packed rows of A, from row `i` of C, by this thread's columns of the block.
 static void multiply_rows(const nw_gemm *gemm, const block *blk, int64_t i, int64_t rows, const float *a,
                           float *tile, int column_group) {
-    const nw_isa *isa = gemm->isa;
-    int64_t mr = isa->mr, nr = isa->nr, ldc = gemm->s.ldc, panels = divide_up(blk->columns, nr);
+    const nw_gemm_kernel *kernel = gemm->kernel;
+    int64_t mr = kernel->mr, nr = kernel->nr, ldc = gemm->s.ldc, panels = divide_up(blk->columns, nr);
     int64_t end = nw_share(panels, 1, gemm->blocking.column_groups, column_group + 1);
     for (int64_t jp = nw_share(panels, 1, gemm->blocking.column_groups, column_group); jp < end; jp++) {
         const float *b = blk->b + jp * nr * blk->depth;
         int64_t columns = minimum(nr, blk->columns - jp * nr);
         for (int64_t ip = 0; ip * mr < rows; ip++) {
-            const float *panel = a + ip * mr * isa->a_stride;
+            const float *panel = a + ip * mr * kernel->a_stride;
             float *c = gemm->c + (i + ip * mr) * ldc + blk->j + jp * nr;
             int64_t tile_rows = minimum(mr, rows - ip * mr);
             if (tile_rows == mr && columns == nr)
-                isa->gemm_tile(blk->depth, panel, b, c, ldc, blk->accumulate);
+                kernel->tile(blk->depth, panel, b, c, ldc, blk->accumulate);
             else
                 edge_tile(gemm, blk, panel, b, c, tile_rows, columns, tile);
         }
@@ -151,7 +152,7 @@ static void multiply_rows(const nw_gemm *gemm, const block *blk, int64_t i, int6
 }
 
 static void multiply_block(const nw_gemm *gemm, const block *blk, int thread) {
-    const nw_isa *isa = gemm->isa;
+    const nw_gemm_kernel *kernel = gemm->kernel;
     const nw_gemm_blocking *b = &gemm->blocking;
     int row_group = thread / b->column_groups, column_group = thread % b->column_groups;
     float *a = gemm->packed_a + (size_t)thread * gemm->a_floats;
@@ -160,8 +161,8 @@ static void multiply_block(const nw_gemm *gemm, const block *blk, int thread) {
     for (int64_t i = nw_share(gemm->s.m, b->mr, b->row_groups, row_group); i < end; i += b->mc) {
         int64_t rows = minimum(b->mc, end - i);
         for (int64_t r = 0; r < rows; r += b->mr)
-            isa->gemm_pack_a(gemm->a + (i + r) * gemm->s.lda + blk->p, gemm->s.lda, (int)minimum(b->mr, rows - r),
-                             blk->depth, a + r * isa->a_stride);
+            kernel->pack_a(gemm->a + (i + r) * gemm->s.lda + blk->p, gemm->s.lda, (int)minimum(b->mr, rows - r),
+                             blk->depth, a + r * kernel->a_stride);
         multiply_rows(gemm, blk, i, rows, a, tile, column_group);
     }
 }

@@ -4,33 +4,36 @@
 
 #include "nodewatt_cpu.h"
 
-/// The kernels of one instruction set. All work on one thread; what is split is split by the callers.
-struct nw_isa {
-    const char *name;
-    const char *features;
-    /// Whether multiply-adds are fused in hardware.
-    bool fused;
-    bool (*supported)(void);
+/// Seeded data; see nw_fill.
+typedef void nw_fill_kernel(void *destination, nw_fill_kind kind, uint32_t key, uint32_t first, size_t count);
 
-    /// Elements first... of a stream; see nw_fill.
-    void (*fill)(void *destination, nw_fill_kind kind, uint32_t key, uint32_t first, size_t count);
-
+/// One register-only peak.
+typedef struct nw_peak_kernel {
     /// Floats of all chains and of all addends.
-    int peak_chains, peak_addends;
-    void (*peak)(int64_t steps, const float *starts, const float *addends, float *results);
+    int chains, addends;
+    void (*run)(int64_t steps, const float *starts, const float *addends, float *results);
+} nw_peak_kernel;
 
+/// Streams through memory.
+typedef struct nw_stream_kernels {
     /// The sum of 32-bit words modulo 2^32; bytes is a multiple of 64.
     uint32_t (*read_sum)(const void *bytes, size_t count);
+} nw_stream_kernels;
 
+/// The register tile of a matrix product and its packing.
+typedef struct nw_gemm_kernel {
     /// Register tile mr x nr, the largest kc, and the floats from one row of a packed A panel to the next.
     int mr, nr, kc_max, a_stride;
     /// C tile = or += A panel (mr rows, a_stride apart) * B panel (kc x nr).
-    void (*gemm_tile)(int64_t kc, const float *a, const float *b, float *c, int64_t ldc, bool accumulate);
+    void (*tile)(int64_t kc, const float *a, const float *b, float *c, int64_t ldc, bool accumulate);
     /// Copies rows x columns into an A panel, rows above `rows` as zeros.
-    void (*gemm_pack_a)(const float *a, int64_t lda, int rows, int64_t columns, float *panel);
+    void (*pack_a)(const float *a, int64_t lda, int rows, int64_t columns, float *panel);
     /// Copies kc x columns into a B panel, columns above `columns` as zeros.
-    void (*gemm_pack_b)(const float *b, int64_t ldb, int64_t kc, int columns, float *panel);
+    void (*pack_b)(const float *b, int64_t ldb, int64_t kc, int columns, float *panel);
+} nw_gemm_kernel;
 
+/// The operations of a decode step.
+typedef struct nw_decode_kernels {
     /// y[i] = or += row i of w (rows x columns 16-bit values) * x.
     void (*multiply_bf16)(const uint16_t *w, int64_t rows, int64_t columns, const float *x, float *y, bool accumulate);
     void (*multiply_f16)(const uint16_t *w, int64_t rows, int64_t columns, const float *x, float *y, bool accumulate);
@@ -47,13 +50,47 @@ struct nw_isa {
     void (*gate)(const float *gate, const float *up, float *y, int64_t count);
     /// Rounds to bf16 or f16 bits.
     void (*narrow)(bool half, const float *x, uint16_t *y, int64_t count);
+} nw_decode_kernels;
+
+/// The kernels of one instruction set. All work on one thread; what is split is split by the callers.
+///
+/// A group that is NULL is taken from `base`, the next smaller instruction set; the smallest has all but `base`.
+struct nw_isa {
+    const char *name;
+    const char *features;
+    /// Whether multiply-adds are fused in hardware.
+    bool fused;
+    bool (*supported)(void);
+    const nw_isa *base;
+
+    nw_fill_kernel *fill;
+    const nw_peak_kernel *peak;
+    const nw_stream_kernels *streams;
+    const nw_gemm_kernel *gemm;
+    const nw_decode_kernels *decode;
 };
+
+// The kernels of a group: the instruction set's own, or those of the nearest base that has them.
+#define NW_GROUP(type, name)                                                                                           \
+    static inline type *nw_isa_##name(const nw_isa *isa) {                                                             \
+        while (!isa->name) isa = isa->base;                                                                            \
+        return isa->name;                                                                                              \
+    }
+NW_GROUP(nw_fill_kernel, fill)
+NW_GROUP(const nw_peak_kernel, peak)
+NW_GROUP(const nw_stream_kernels, streams)
+NW_GROUP(const nw_gemm_kernel, gemm)
+NW_GROUP(const nw_decode_kernels, decode)
+#undef NW_GROUP
 
 #if defined(__x86_64__)
 extern const nw_isa nw_isa_avx512;
 extern const nw_isa nw_isa_avx2;
 #endif
-extern const nw_isa nw_isa_generic;
+#if defined(__aarch64__)
+extern const nw_isa nw_isa_neon;
+#endif
+extern const nw_isa nw_isa_scalar;
 
 /// What every thread of a team runs.
 typedef void (*nw_job)(void *context, int thread);

@@ -9,6 +9,7 @@ static bool supported(void) {
 #define NW_TABLE nw_isa_avx2
 #define NW_NAME "avx2"
 #define NW_FEATURES "avx2,fma,f16c"
+#define NW_BASE &nw_isa_scalar
 #define NW_LANES 8
 #define NW_HAS_FMA 1
 #define NW_HAS_F16 1

@@ -11,6 +11,7 @@ static bool supported(void) {
 #define NW_TABLE nw_isa_avx512
 #define NW_NAME "avx512"
 #define NW_FEATURES "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c"
+#define NW_BASE &nw_isa_avx2
 #define NW_LANES 16
 #define NW_HAS_FMA 1
 #define NW_HAS_F16 1

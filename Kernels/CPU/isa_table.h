@@ -1,21 +1,8 @@
-// The kernels of the translation unit as a table entry; NW_TABLE, NW_NAME and NW_FEATURES name it.
-const nw_isa NW_TABLE = {
-    .name = NW_NAME,
-    .features = NW_FEATURES,
-    .fused = NW_HAS_FMA,
-    .supported = supported,
-    .fill = fill,
-    .peak_chains = NW_PEAK_VECTORS * NW_LANES,
-    .peak_addends = NW_PEAK_ADDEND_VECTORS * NW_LANES,
-    .peak = peak,
-    .read_sum = read_sum,
-    .mr = mr,
-    .nr = nr,
-    .kc_max = kc_max,
-    .a_stride = a_stride,
-    .gemm_tile = gemm_tile,
-    .gemm_pack_a = gemm_pack_a,
-    .gemm_pack_b = gemm_pack_b,
+// The kernels of a translation unit that has them all, as a table entry; NW_TABLE, NW_NAME, NW_BASE name it.
+static const nw_peak_kernel peak_kernel = {NW_PEAK_VECTORS * NW_LANES, NW_PEAK_ADDEND_VECTORS *NW_LANES, peak};
+static const nw_stream_kernels stream_kernels = {.read_sum = read_sum};
+static const nw_gemm_kernel gemm_kernel = {mr, nr, kc_max, a_stride, gemm_tile, gemm_pack_a, gemm_pack_b};
+static const nw_decode_kernels decode_kernels = {
     .multiply_bf16 = multiply_bf16,
     .multiply_f16 = multiply_f16,
     .squares = squares,
@@ -24,4 +11,16 @@ const nw_isa NW_TABLE = {
     .attend_f16 = attend_f16,
     .gate = gate,
     .narrow = narrow,
+};
+const nw_isa NW_TABLE = {
+    .name = NW_NAME,
+    .features = NW_FEATURES,
+    .fused = NW_HAS_FMA,
+    .supported = supported,
+    .base = NW_BASE,
+    .fill = fill,
+    .peak = &peak_kernel,
+    .streams = &stream_kernels,
+    .gemm = &gemm_kernel,
+    .decode = &decode_kernels,
 };

@@ -57,7 +57,7 @@ static void fill_share(void *context, int thread) {
     const fill_job *job = context;
     size_t start = (size_t)nw_share((int64_t)job->count, 1024, job->threads, thread);
     size_t end = (size_t)nw_share((int64_t)job->count, 1024, job->threads, thread + 1);
-    job->isa->fill(job->destination + start * job->width, job->kind, job->key, (uint32_t)(job->first + start),
+    nw_isa_fill(job->isa)(job->destination + start * job->width, job->kind, job->key, (uint32_t)(job->first + start),
                    end - start);
 }
 

@@ -11,16 +11,16 @@ struct nw_peak {
     float *starts, *addends, *results;
 };
 
-int nw_peak_chains_per_thread(const nw_isa *isa) { return isa->peak_chains; }
-int nw_peak_addends_per_thread(const nw_isa *isa) { return isa->peak_addends; }
+int nw_peak_chains_per_thread(const nw_isa *isa) { return nw_isa_peak(isa)->chains; }
+int nw_peak_addends_per_thread(const nw_isa *isa) { return nw_isa_peak(isa)->addends; }
 
 static float *allocate(size_t count) { return aligned_alloc(128, nw_round_up(count * sizeof(float), 128)); }
 
 nw_status nw_peak_create(nw_team *team, const nw_isa *isa, int64_t steps, const float *starts, const float *addends,
                          nw_peak **result) {
     if (steps < 1) return NW_INVALID_ARGUMENT;
-    size_t chains = (size_t)nw_team_count(team) * (size_t)isa->peak_chains;
-    size_t constants = (size_t)nw_team_count(team) * (size_t)isa->peak_addends;
+    size_t chains = (size_t)nw_team_count(team) * (size_t)nw_isa_peak(isa)->chains;
+    size_t constants = (size_t)nw_team_count(team) * (size_t)nw_isa_peak(isa)->addends;
     nw_peak *peak = malloc(sizeof *peak);
     if (!peak) return NW_OUT_OF_MEMORY;
     *peak = (nw_peak){team, isa, steps, 0, allocate(chains), allocate(constants), allocate(chains)};
@@ -45,10 +45,11 @@ void nw_peak_destroy(nw_peak *peak) {
 
 static void run_share(void *context, int thread) {
     const nw_peak *peak = context;
-    const float *starts = peak->starts + thread * peak->isa->peak_chains;
-    const float *addends = peak->addends + thread * peak->isa->peak_addends;
-    float *results = peak->results + thread * peak->isa->peak_chains;
-    for (int64_t i = 0; i < peak->repetitions; i++) peak->isa->peak(peak->steps, starts, addends, results);
+    const nw_peak_kernel *kernel = nw_isa_peak(peak->isa);
+    const float *starts = peak->starts + thread * kernel->chains;
+    const float *addends = peak->addends + thread * kernel->addends;
+    float *results = peak->results + thread * kernel->chains;
+    for (int64_t i = 0; i < peak->repetitions; i++) kernel->run(peak->steps, starts, addends, results);
 }
 
 nw_status nw_peak_run(nw_peak *peak, int64_t repetitions, nw_interval *interval) {

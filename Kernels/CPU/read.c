@@ -56,7 +56,7 @@ static void run_share(void *context, int thread) {
     nw_read *read = context;
     slice *s = &read->slices[thread];
     uint32_t sum = 0;
-    for (int64_t i = 0; i < read->repetitions; i++) sum += read->isa->read_sum(s->bytes, s->size);
+    for (int64_t i = 0; i < read->repetitions; i++) sum += nw_isa_streams(read->isa)->read_sum(s->bytes, s->size);
     s->sum = sum;
 }
 

@@ -4,8 +4,8 @@ enum { peak_vectors = NW_PEAK_VECTORS, peak_addend_vectors = NW_PEAK_ADDEND_VECT
 
 /// x <- fma(x, x, c), `steps` times on peak_vectors x NW_LANES chains held in registers.
 ///
-/// Chain vector j uses addend vector j modulo peak_addend_vectors. Rounded once per step, so bit-exact everywhere;
-/// an instruction set without a fused multiply-add calls the C library's.
+/// Chain vector j uses addend vector j modulo peak_addend_vectors. Rounded once per step where multiply-adds are fused,
+/// twice where they are not, and so bit-exact on every machine.
 /// Flops: 2 * steps * peak_vectors * NW_LANES. No memory is touched between the first load and the last store.
 static void peak(int64_t steps, const float *starts, const float *addends, float *results) {
     vfloat x[NW_PEAK_VECTORS], c[NW_PEAK_ADDEND_VECTORS];
@@ -14,7 +14,7 @@ static void peak(int64_t steps, const float *starts, const float *addends, float
     for (int64_t step = 0; step < steps; step++) {
 #pragma clang loop unroll(full)
         for (int j = 0; j < peak_vectors; j++)
-            x[j] = __builtin_elementwise_fma(x[j], x[j], c[j % peak_addend_vectors]);
+            x[j] = NW_MULTIPLY_ADD(x[j], x[j], c[j % peak_addend_vectors]);
     }
     for (int j = 0; j < peak_vectors; j++) store(results + j * NW_LANES, x[j]);
 }

@@ -37,6 +37,9 @@ NW_INLINE vint lanes_up(void) {
 
 NW_INLINE float sum_of(vfloat v) {
     // By halves: one addition after the other would take as long as a short row.
+#if NW_LANES == 1
+    return v[0];
+#else
 #if NW_LANES == 16
     typedef float half_vector __attribute__((vector_size(32)));
     half_vector h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
@@ -51,6 +54,7 @@ NW_INLINE float sum_of(vfloat v) {
     vfloat q = v;
 #endif
     return (q[0] + q[2]) + (q[1] + q[3]);
+#endif
 }
 
 NW_INLINE vfloat widen_bf16(vhalf bits) { return (vfloat)(__builtin_convertvector(bits, vword) << 16); }

@@ -2,9 +2,9 @@ public import NodeModel
 
 /// The recurrence all f32 peak kernels run on registers, and its bit-exact check.
 ///
-/// Every chain repeats x ← fma(x, x, c) with its own start and its own c in [−1.9, −1.5), where the map is chaotic:
-/// the bits keep changing like random data, no compiler can shorten it, and because a fused multiply-add is rounded
-/// once, any correct machine gives the same bits after any number of steps.
+/// Every chain repeats x ← x·x + c with its own start and its own c in [−1.9, −1.5), where the map is chaotic: the bits
+/// keep changing like random data, no compiler can shorten it, and because a fused multiply-add is rounded once, a
+/// multiplication and an addition twice, any correct machine gives the same bits after any number of steps.
 public enum PeakCheck {
     /// The start of chain `index`, in [−1, 1).
     public static func start(seed: UInt32, index: Int) -> Float {
@@ -23,20 +23,25 @@ public enum PeakCheck {
     ///   - starts: The starts of the chains, in the kernel's order.
     ///   - addends: Their addends.
     ///   - results: What the kernel left in each chain.
+    ///   - fused: Whether multiply-adds are rounded once.
     ///   - chains: How many chains to follow, spread over all.
     /// - Returns: Whether every chain followed agreed to the bit.
     /// - Complexity: O(chains · steps).
-    public static func follow(steps: Int, starts: [Float], addends: [Float], results: [Float], chains: Int = 64)
-        -> Verification
-    {
-        let method = "bit-exact fma recurrence on \(min(chains, starts.count)) chains"
+    public static func follow(
+        steps: Int, starts: [Float], addends: [Float], results: [Float], fused: Bool = true, chains: Int = 64
+    ) -> Verification {
+        let method = "bit-exact \(fused ? "fma" : "multiply-add") recurrence on \(min(chains, starts.count)) chains"
         guard starts.count == addends.count, starts.count == results.count, !starts.isEmpty else {
             return Verification(passed: false, method: method, worst: .infinity, detail: "results of the wrong size")
         }
         for sample in 0..<min(chains, starts.count) {
             let index = sample * (starts.count - 1) / max(min(chains, starts.count) - 1, 1)
             var x = starts[index]
-            for _ in 0..<steps { x = addends[index].addingProduct(x, x) }
+            if fused {
+                for _ in 0..<steps { x = addends[index].addingProduct(x, x) }
+            } else {
+                for _ in 0..<steps { x = x * x + addends[index] }
+            }
             if x.bitPattern != results[index].bitPattern {
                 return Verification(
                     passed: false, method: method, worst: .infinity,

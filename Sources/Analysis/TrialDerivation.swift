@@ -17,9 +17,7 @@ public struct DeviceCeilings: Hashable, Sendable {
     ///
     /// A figure that says of itself that it is no ceiling is left out.
     public mutating func absorb(_ trial: TrialRecord) {
-        guard trial.status == .measured, !trial.disturbances.contains(TrialPlan.noCeiling),
-            trial.notes[TrialPlan.emulatedNote] == nil
-        else { return }
+        guard trial.status == .measured, !trial.disturbances.contains(TrialPlan.noCeiling) else { return }
         if trial.workload == .peak, let rate = trial.flopsPerSecond {
             flopsPerSecond = max(rate, flopsPerSecond ?? .zero)
         }
@@ -172,9 +170,6 @@ public enum Disturbance {
         Rule { trial in
             let count = trial.samplesSeconds.count
             return (1..<6).contains(count) ? "only \(count) samples: the interval is their range, not 95 %" : nil
-        },
-        Rule { trial in
-            trial.notes[TrialPlan.emulatedNote].map { "multiply-add \($0)" }
         },
         Rule { trial in
             guard let events = trial.conditions?.throttleEvents, events > 0 else { return nil }

@@ -5,10 +5,10 @@ import NodeModel
 public struct InstructionSet {
     let handle: OpaquePointer
 
-    /// The name: `avx512`, `avx2` or `generic`.
+    /// The name: `avx512`, `avx2` or `scalar`.
     public var name: String { String(cString: nw_isa_name(handle)) }
 
-    /// The processor features it needs, separated by commas; empty for `generic`.
+    /// The processor features it needs, separated by commas; empty for `scalar`.
     public var features: String { String(cString: nw_isa_features(handle)) }
 
     /// Whether this processor and operating system have them.

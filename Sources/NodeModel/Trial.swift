@@ -16,9 +16,6 @@ public struct TrialPlan: Hashable, Codable, Sendable {
     /// The caveat of a read that caches may have served: it is no ceiling for anything.
     public static let noCeiling = "less than four times the last-level caches was read: this may be a cache's figure"
 
-    /// The note of a peak that software emulates: other figures can be above it.
-    public static let emulatedNote = "multiply-add"
-
     /// Creates a plan for one trial.
     public init(
         workload: Workload, device: DeviceID, threads: [Int], budget: Seconds, minimumWindow: Seconds,

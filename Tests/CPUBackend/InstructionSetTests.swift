@@ -9,7 +9,7 @@ import Testing
         #expect(try InstructionSet.resolve(environment: ["NODEWATT_ISA": ""]).name == Here.instructionSets.first)
     }
 
-    @Test func genericIsAlwaysThere() { #expect(Here.instructionSets.contains("generic")) }
+    @Test func scalarIsAlwaysThere() { #expect(Here.instructionSets.contains("scalar")) }
 
     @Test func everySupportedOneCanBeForced() throws {
         for name in Here.instructionSets {
@@ -22,7 +22,7 @@ import Testing
     @Test func unknownNameSaysWhatCanBeHad() throws {
         let error = #expect(throws: UsageError.self) { try CPUBackend(environment: ["NODEWATT_ISA": "mmx\u{1b}"]) }
         #expect(error?.description.contains("NODEWATT_ISA=mmx:") == true)
-        #expect(error?.description.contains("generic") == true)
+        #expect(error?.description.contains("scalar") == true)
     }
 
     @Test func unsupportedOneIsRefusedAndNotRun() throws {
@@ -44,15 +44,15 @@ import Testing
 
     @Test func unservedWorkloadsAreUnsupported() throws {
         for workload in [Workload.peak(.f16), .gemm(GEMMShape(m: 4, n: 4, k: 4), .i8)] {
-            let error = #expect(throws: TrialFailure.self) { try Here.prepare(workload, isa: "generic") }
+            let error = #expect(throws: TrialFailure.self) { try Here.prepare(workload, isa: "scalar") }
             #expect(error?.status == .unsupported)
         }
     }
 
     @Test func processorsOutsideTheCpusetAreRefused() {
-        #expect(throws: UsageError.self) { try Here.prepare(.peak(.f32), isa: "generic", threads: [99_999]) }
+        #expect(throws: UsageError.self) { try Here.prepare(.peak(.f32), isa: "scalar", threads: [99_999]) }
         let first = Here.processors[0]
-        #expect(throws: UsageError.self) { try Here.prepare(.peak(.f32), isa: "generic", threads: [first, first]) }
+        #expect(throws: UsageError.self) { try Here.prepare(.peak(.f32), isa: "scalar", threads: [first, first]) }
     }
 
     @Test func quotaBoundsTheThreads() {
@@ -93,7 +93,7 @@ import Testing
 
     @Test func absurdWorkloadIsSkipped() {
         let error = #expect(throws: TrialFailure.self) {
-            try Here.prepare(.readBandwidth(bytes: 1 << 50), isa: "generic")
+            try Here.prepare(.readBandwidth(bytes: 1 << 50), isa: "scalar")
         }
         #expect(error?.status == .skipped)
     }

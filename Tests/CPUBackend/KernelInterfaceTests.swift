@@ -62,7 +62,7 @@ import Testing
 
     @Test func impossibleSizesAreRefused() throws {
         let team = try TestTeam(threads: 1)
-        let isa = try kernels("generic")
+        let isa = try kernels("scalar")
         var gemm: OpaquePointer?
         #expect(
             nw_gemm_create(team.handle, isa, 0, 1, 1, 1, 1, 1, nw_caches(), &gemm) == NW_INVALID_ARGUMENT)

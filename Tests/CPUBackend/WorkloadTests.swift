@@ -125,8 +125,8 @@ import Testing
         var model = Self.model
         model.hidden = 60
         let step = DecodeStep(model: model, weights: .bf16, contextTokens: 1)
-        #expect(throws: TrialFailure.self) { try Here.prepare(.decode(step), isa: "generic") }
+        #expect(throws: TrialFailure.self) { try Here.prepare(.decode(step), isa: "scalar") }
         let f32 = DecodeStep(model: Self.model, weights: .f32, contextTokens: 1)
-        #expect(throws: TrialFailure.self) { try Here.prepare(.decode(f32), isa: "generic") }
+        #expect(throws: TrialFailure.self) { try Here.prepare(.decode(f32), isa: "scalar") }
     }
 }

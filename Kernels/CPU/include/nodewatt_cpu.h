@@ -42,11 +42,11 @@ typedef struct nw_isa nw_isa;
 int nw_isa_count(void);
 /// The instruction set at `index`, from 0 to `nw_isa_count() - 1`.
 const nw_isa *nw_isa_at(int index);
-/// Its name: `avx512`, `avx2` or `generic`.
+/// Its name: `avx512`, `avx2`, `neon` or `scalar`.
 const char *nw_isa_name(const nw_isa *isa);
 /// The processor features it needs, separated by commas.
 const char *nw_isa_features(const nw_isa *isa);
-/// Whether it has a fused multiply-add; without one the peak calls the C library's and is no ceiling of anything.
+/// Whether it has a fused multiply-add; without one every step of the peak rounds twice.
 bool nw_isa_fused(const nw_isa *isa);
 /// Whether this processor and operating system have all of them.
 bool nw_isa_supported(const nw_isa *isa);
@@ -113,7 +113,7 @@ nw_status nw_fill(nw_team *team, const nw_isa *isa, void *destination, nw_fill_k
 
 // ---- Peak ------------------------------------------------------------------------------------------------------
 
-/// The f32 peak: chains of x <- fma(x, x, c) that live in registers.
+/// The f32 peak: chains of x <- x * x + c that live in registers.
 typedef struct nw_peak nw_peak;
 
 /// Chains (lanes included) each thread follows, and different addends (lanes included) it uses: chain i has addend

@@ -1,26 +1,23 @@
-// Whatever the compiler's baseline is: SSE2 on x86-64, NEON on AArch64, scalar code elsewhere.
+// One element at a time, in plain C: runs everywhere, and is what the others are held against.
 #include "internal.h"
 
 static bool supported(void) { return true; }
 
-#define NW_TABLE nw_isa_generic
-#define NW_NAME "generic"
+#define NW_TABLE nw_isa_scalar
+#define NW_NAME "scalar"
 #define NW_FEATURES ""
-#define NW_LANES 4
-#if defined(__aarch64__)
+#define NW_BASE 0
+#define NW_LANES 1
+#if defined(__FMA__) || defined(__aarch64__)
 #define NW_HAS_FMA 1
-#define NW_PEAK_VECTORS 24
-#define NW_PEAK_ADDEND_VECTORS 4
-#define NW_MR 6
-#define NW_NV 4
 #else
 #define NW_HAS_FMA 0
-#define NW_PEAK_VECTORS 8
-#define NW_PEAK_ADDEND_VECTORS 4
-#define NW_MR 4
-#define NW_NV 2
 #endif
 #define NW_HAS_F16 0
+#define NW_PEAK_VECTORS 8
+#define NW_PEAK_ADDEND_VECTORS 4
+#define NW_MR 3
+#define NW_NV 4
 #define NW_KC_MAX 256
 #define NW_B_AHEAD 8
 #define NW_C_AHEAD 48
