@@ -13,19 +13,21 @@ NW_INLINE vword words(vword products, uint32_t key) {
 
 NW_INLINE vfloat uniform(vword w) { return __builtin_convertvector((vint)w >> 8, vfloat) * 0x1p-23f; }
 
+NW_INLINE vfloat small_integer(vword w) { return __builtin_convertvector((vint)((w >> 16) * 7 >> 16) - 3, vfloat); }
+
 /// One vector of elements, written to the start of `to` as the kind's own format.
 NW_INLINE void make(void *to, nw_fill_kind kind, vword w) {
     vfloat weight = __builtin_convertvector((vint)w >> 24, vfloat) * 0x1p-12f;
     switch (kind) {
     case NW_FILL_UNIFORM_F32: store(to, uniform(w)); break;
-    case NW_FILL_SMALL_INTEGER_F32:
-        store(to, __builtin_convertvector((vint)((w >> 16) * 7 >> 16) - 3, vfloat));
-        break;
+    case NW_FILL_SMALL_INTEGER_F32: store(to, small_integer(w)); break;
     case NW_FILL_WORD_U32: *(vword_any *)to = w; break;
     case NW_FILL_WEIGHT_BF16: *(vhalf_any *)to = narrow_bf16(weight); break;
     case NW_FILL_WEIGHT_F16: *(vhalf_any *)to = narrow_f16(weight); break;
     case NW_FILL_UNIFORM_BF16: *(vhalf_any *)to = narrow_bf16(uniform(w)); break;
     case NW_FILL_UNIFORM_F16: *(vhalf_any *)to = narrow_f16(uniform(w)); break;
+    case NW_FILL_SMALL_INTEGER_BF16: *(vhalf_any *)to = narrow_bf16(small_integer(w)); break;
+    case NW_FILL_SMALL_INTEGER_F16: *(vhalf_any *)to = narrow_f16(small_integer(w)); break;
     }
 }
 
@@ -51,5 +53,7 @@ static void fill(void *to, nw_fill_kind kind, uint32_t key, uint32_t first, size
     case NW_FILL_WEIGHT_F16: fill_kind(to, NW_FILL_WEIGHT_F16, 2, key, first, count); break;
     case NW_FILL_UNIFORM_BF16: fill_kind(to, NW_FILL_UNIFORM_BF16, 2, key, first, count); break;
     case NW_FILL_UNIFORM_F16: fill_kind(to, NW_FILL_UNIFORM_F16, 2, key, first, count); break;
+    case NW_FILL_SMALL_INTEGER_BF16: fill_kind(to, NW_FILL_SMALL_INTEGER_BF16, 2, key, first, count); break;
+    case NW_FILL_SMALL_INTEGER_F16: fill_kind(to, NW_FILL_SMALL_INTEGER_F16, 2, key, first, count); break;
     }
 }

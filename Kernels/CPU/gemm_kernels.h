@@ -1,64 +1,86 @@
-// The register tile of the matrix product and its packing; see vectors.h.
+// The matrix products every instruction set has; see vectors.h and gemm_tile.h.
 
-enum { mr = NW_MR, nv = NW_NV, nr = NW_NV * NW_LANES, kc_max = NW_KC_MAX, a_stride = NW_KC_MAX + 16 };
+enum { mr = NW_MR, nv = NW_NV, nr = NW_NV * NW_LANES, groups_max = NW_GROUPS_MAX, a_stride = NW_GROUPS_MAX + 16 };
 
-/// sum += A (mr x count) * B (count x nr). The accumulators stay in registers.
-NW_INLINE void gemm_steps(int64_t count, const float *a, const float *b, vfloat sum[NW_MR][NW_NV]) {
-    for (int64_t k = 0; k < count; k++, b += nr) {
-        for (int j = 0; j < nr; j += 16) __builtin_prefetch(b + NW_B_AHEAD * nr + j, 0, 3);
-        vfloat row[NW_NV];
-        for (int j = 0; j < nv; j++) row[j] = *(const vfloat *)(b + j * NW_LANES);
-#pragma clang loop unroll(full)
-        for (int i = 0; i < mr; i++) {
-            vfloat factor = splat(a[i * a_stride + k]);
-#pragma clang loop unroll(full)
-            for (int j = 0; j < nv; j++) sum[i][j] = NW_MULTIPLY_ADD(factor, row[j], sum[i][j]);
-        }
-    }
+// f32: one element is a group.
+typedef vfloat f32_sum;
+NW_INLINE vfloat f32_multiply(vfloat sum, vword a, vword b) { return NW_MULTIPLY_ADD((vfloat)a, (vfloat)b, sum); }
+#define NW_SET f32
+#include "gemm_tile.h"
+
+typedef float f32_a, f32_b;
+enum { f32_unit = 1 };
+NW_INLINE vword f32_groups(const float *b, int64_t ldb) {
+    (void)ldb;
+    return (vword)load(b);
 }
-
-/// C (mr x nr at c, rows ldc apart) = or += A (mr x kc) * B (kc x nr).
-///
-/// A's rows are a_stride floats apart: a compile-time constant, so every row is one register plus an immediate offset,
-/// and an odd number of cache lines, so the rows fall into different cache sets. B is kc rows of nr floats, aligned.
-/// Flops: 2 * mr * nr * kc.
-static void gemm_tile(int64_t kc, const float *a, const float *b, float *c, int64_t ldc, bool accumulate) {
-    vfloat sum[NW_MR][NW_NV];
-#pragma clang loop unroll(full)
-    for (int i = 0; i < mr; i++)
-        for (int j = 0; j < nv; j++) sum[i][j] = splat(0);
-    // C is fetched shortly before its turn: fetched at the start, the streams of A and B would push it out again.
-    int64_t last = kc < NW_C_AHEAD ? kc : NW_C_AHEAD;
-    gemm_steps(kc - last, a, b, sum);
-    for (int i = 0; i < mr; i++) {
-        for (int j = 0; j < nr; j += 16) __builtin_prefetch(c + i * ldc + j, 1, 3);
-        __builtin_prefetch(c + i * ldc + nr - 1, 1, 3);
-    }
-    gemm_steps(last, a + (kc - last), b + (kc - last) * nr, sum);
-#pragma clang loop unroll(full)
-    for (int i = 0; i < mr; i++)
-#pragma clang loop unroll(full)
-        for (int j = 0; j < nv; j++) {
-            float *at = c + i * ldc + j * NW_LANES;
-            store(at, accumulate ? load(at) + sum[i][j] : sum[i][j]);
-        }
+NW_INLINE uint32_t f32_row(const float *a, int64_t depth, uint32_t *to) {
+    __builtin_memcpy(to, a, (size_t)depth * sizeof *a);
+    return 0;
 }
+#define NW_FORMAT f32
+#include "gemm_format.h"
 
-static void gemm_pack_a(const float *a, int64_t lda, int rows, int64_t columns, float *panel) {
-    for (int i = 0; i < mr; i++, a += lda, panel += a_stride) {
-        if (i < rows)
-            __builtin_memcpy(panel, a, (size_t)columns * sizeof(float));
-        else
-            __builtin_memset(panel, 0, (size_t)columns * sizeof(float));
-    }
+// f16 and bf16 become f32 as they are packed.
+typedef uint16_t f16_a, f16_b, bf16_a, bf16_b;
+enum { f16_unit = 1, bf16_unit = 1 };
+NW_INLINE vword f16_groups(const uint16_t *b, int64_t ldb) {
+    (void)ldb;
+    return (vword)widen_f16(load_half(b));
 }
+NW_INLINE vword bf16_groups(const uint16_t *b, int64_t ldb) {
+    (void)ldb;
+    return (vword)widen_bf16(load_half(b));
+}
+#define NW_WIDEN_ROW(format)                                                                                           \
+    NW_INLINE uint32_t format##_row(const uint16_t *a, int64_t depth, uint32_t *to) {                                  \
+        int64_t k = 0;                                                                                                 \
+        for (; k + NW_LANES <= depth; k += NW_LANES) *(vword_any *)(to + k) = format##_groups(a + k, 0);               \
+        uint16_t rest[NW_LANES] = {};                                                                                  \
+        for (int64_t i = k; i < depth; i++) rest[i - k] = a[i];                                                        \
+        vword last = format##_groups(rest, 0);                                                                         \
+        for (; k < depth; k++) to[k] = last[k % NW_LANES];                                                             \
+        return 0;                                                                                                      \
+    }
+NW_WIDEN_ROW(f16)
+NW_WIDEN_ROW(bf16)
+#undef NW_WIDEN_ROW
+#define NW_FORMAT f16
+#include "gemm_format.h"
+#define NW_FORMAT bf16
+#include "gemm_format.h"
+#undef NW_SET
 
-static void gemm_pack_b(const float *b, int64_t ldb, int64_t kc, int columns, float *panel) {
-    for (int64_t k = 0; k < kc; k++, b += ldb, panel += nr) {
-        if (columns == nr) {
-            for (int j = 0; j < nv; j++) *(vfloat *)(panel + j * NW_LANES) = load(b + j * NW_LANES);
-        } else {
-            for (int j = 0; j < nr; j++) panel[j] = j < columns ? b[j] : 0;
-        }
-    }
+// int8 and uint8 become pairs of int16 as they are packed; two products and their sum are exact in int32.
+typedef vint pairs_sum;
+NW_INLINE vint pairs_multiply(vint sum, vword a, vword b) { return NW_ADD_PAIRS(sum, a, b); }
+#define NW_SET pairs
+#include "gemm_tile.h"
+
+typedef int8_t s8_a, s8_b, u8_b;
+typedef uint8_t u8_a;
+enum { s8_unit = 2, u8_unit = 2 };
+typedef int8_t vbyte __attribute__((vector_size(NW_LANES)));
+typedef vbyte vbyte_any __attribute__((aligned(1), may_alias));
+NW_INLINE vword pair_of(const int8_t *b, int64_t ldb) {
+    vint low = __builtin_convertvector(*(const vbyte_any *)b, vint);
+    vint high = __builtin_convertvector(*(const vbyte_any *)(b + ldb), vint);
+    return ((vword)low & 0xffff) | (vword)high << 16;
 }
+NW_INLINE vword s8_groups(const int8_t *b, int64_t ldb) { return pair_of(b, ldb); }
+NW_INLINE vword u8_groups(const int8_t *b, int64_t ldb) { return pair_of(b, ldb); }
+NW_INLINE uint32_t s8_row(const int8_t *a, int64_t depth, uint32_t *to) {
+    int16_t *pair = (int16_t *)to;
+    for (int64_t k = 0; k < depth; k++) pair[k] = a[k];
+    return 0;
+}
+NW_INLINE uint32_t u8_row(const uint8_t *a, int64_t depth, uint32_t *to) {
+    int16_t *pair = (int16_t *)to;
+    for (int64_t k = 0; k < depth; k++) pair[k] = a[k];
+    return 0;
+}
+#define NW_FORMAT s8
+#include "gemm_format.h"
+#define NW_FORMAT u8
+#include "gemm_format.h"
+#undef NW_SET

@@ -3,15 +3,21 @@
 #define NODEWATT_INTERNAL_H
 
 #include "nodewatt_cpu.h"
+#include "nodewatt_gemm.h"
+#include "nodewatt_peak.h"
 
 /// Seeded data; see nw_fill.
 typedef void nw_fill_kernel(void *destination, nw_fill_kind kind, uint32_t key, uint32_t first, size_t count);
 
-/// One register-only peak.
+/// One register-only peak; see peak_kernels.h and peak_dot.h.
 typedef struct nw_peak_kernel {
-    /// Floats of all chains and of all addends.
-    int chains, addends;
-    void (*run)(int64_t steps, const float *starts, const float *addends, float *results);
+    void (*run)(int64_t steps, const void *starts, const void *operands, void *results);
+    /// Operations of one step of one chain.
+    int step_operations;
+    /// Elements of all chains and of all operands.
+    int chains, operands;
+    /// Of dot products: elements of a vector, vectors of first and of second operands; 0 for multiply-adds.
+    int lanes, first_operands, second_operands;
 } nw_peak_kernel;
 
 /// Streams through memory.
@@ -20,16 +26,38 @@ typedef struct nw_stream_kernels {
     uint32_t (*read_sum)(const void *bytes, size_t count);
 } nw_stream_kernels;
 
-/// The register tile of a matrix product and its packing.
+/// One tile of a matrix product: C (rows x nr) = or += A (rows x groups) * B (groups x nr).
+///
+/// A depth group is 32 bits: as many consecutive k as its format packs into them. A's packed rows are a compile-time
+/// stride apart, so that every row is one register plus an immediate offset; an odd number of cache lines, so that the
+/// rows fall into different cache sets; the sums of row i start from the word behind its groups. B is packed group by
+/// group, nr columns each, aligned. The number of groups is a multiple of the kernel's step.
+typedef struct nw_tile {
+    int64_t rows, groups;
+    const uint32_t *a, *b;
+    /// f32 or int32.
+    uint32_t *c;
+    int64_t ldc;
+    bool accumulate;
+    /// Where to fetch from in the meantime: two cache lines for every four groups, this many bytes apart.
+    const char *ahead;
+    int64_t ahead_stride;
+} nw_tile;
+
+/// A matrix product's register tile and its packing.
 typedef struct nw_gemm_kernel {
-    /// Register tile mr x nr, the largest kc, and the floats from one row of a packed A panel to the next.
-    int mr, nr, kc_max, a_stride;
-    /// C tile = or += A panel (mr rows, a_stride apart) * B panel (kc x nr).
-    void (*tile)(int64_t kc, const float *a, const float *b, float *c, int64_t ldc, bool accumulate);
-    /// Copies rows x columns into an A panel, rows above `rows` as zeros.
-    void (*pack_a)(const float *a, int64_t lda, int rows, int64_t columns, float *panel);
-    /// Copies kc x columns into a B panel, columns above `columns` as zeros.
-    void (*pack_b)(const float *b, int64_t ldb, int64_t kc, int columns, float *panel);
+    /// Register tile mr x nr, the most groups of a tile, the groups from one row of a packed A panel to the next.
+    int mr, nr, groups_max, a_stride;
+    /// Elements of a depth group, and the bytes of an element of A and B in memory.
+    int unit, a_size, b_size;
+    /// The groups the tile takes at a time.
+    int step;
+    /// Computes 1 to mr rows.
+    void (*tile)(const nw_tile *tile);
+    /// Packs rows x depth of A, with zeros behind the depth up to a multiple of the step.
+    void (*pack_a)(const void *a, int64_t lda, int rows, int64_t depth, uint32_t *panel);
+    /// Packs depth x columns of B, with zeros behind the edges.
+    void (*pack_b)(const void *b, int64_t ldb, int64_t depth, int columns, uint32_t *panel);
 } nw_gemm_kernel;
 
 /// The operations of a decode step.
@@ -64,9 +92,9 @@ struct nw_isa {
     const nw_isa *base;
 
     nw_fill_kernel *fill;
-    const nw_peak_kernel *peak;
+    const nw_peak_kernel *peaks[NW_PEAK_KIND_COUNT];
     const nw_stream_kernels *streams;
-    const nw_gemm_kernel *gemm;
+    const nw_gemm_kernel *gemm[NW_GEMM_FORMAT_COUNT];
     const nw_decode_kernels *decode;
 };
 
@@ -77,14 +105,24 @@ struct nw_isa {
         return isa->name;                                                                                              \
     }
 NW_GROUP(nw_fill_kernel, fill)
-NW_GROUP(const nw_peak_kernel, peak)
 NW_GROUP(const nw_stream_kernels, streams)
-NW_GROUP(const nw_gemm_kernel, gemm)
 NW_GROUP(const nw_decode_kernels, decode)
 #undef NW_GROUP
+/// NULL where no instruction does it.
+static inline const nw_peak_kernel *nw_isa_peak(const nw_isa *isa, nw_peak_kind kind) {
+    while (isa && !isa->peaks[kind]) isa = isa->base;
+    return isa ? isa->peaks[kind] : NULL;
+}
+static inline const nw_gemm_kernel *nw_isa_gemm(const nw_isa *isa, nw_gemm_format format) {
+    while (!isa->gemm[format]) isa = isa->base;
+    return isa->gemm[format];
+}
 
 #if defined(__x86_64__)
+extern const nw_isa nw_isa_avx512_bf16;
+extern const nw_isa nw_isa_avx512_vnni;
 extern const nw_isa nw_isa_avx512;
+extern const nw_isa nw_isa_avx_vnni;
 extern const nw_isa nw_isa_avx2;
 #endif
 #if defined(__aarch64__)

@@ -2,6 +2,8 @@
 #if defined(__x86_64__)
 #include "internal.h"
 
+#include <immintrin.h>
+
 static bool supported(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 }
@@ -17,15 +19,17 @@ static bool supported(void) {
 #define NW_PEAK_ADDEND_VECTORS 4
 #define NW_MR 6
 #define NW_NV 2
-#define NW_KC_MAX 512
+#define NW_GROUPS_MAX 512
 #define NW_B_AHEAD 8
 #define NW_C_AHEAD 48
 #define NW_READ_AHEAD 2048
 #define NW_WEIGHTS_AHEAD 8192
+#define NW_ADD_PAIRS(sum, a, b) ((sum) + (vint)_mm256_madd_epi16((__m256i)(a), (__m256i)(b)))
 
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"
 #include "fill_kernels.h"
+#include "peak_kernels.h"
 #include "stream_kernels.h"
 #include "gemm_kernels.h"
 #include "decode_kernels.h"

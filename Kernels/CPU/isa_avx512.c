@@ -2,6 +2,8 @@
 #if defined(__x86_64__)
 #include "internal.h"
 
+#include <immintrin.h>
+
 static bool supported(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -19,15 +21,17 @@ static bool supported(void) {
 #define NW_PEAK_ADDEND_VECTORS 6
 #define NW_MR 14
 #define NW_NV 2
-#define NW_KC_MAX 1024
+#define NW_GROUPS_MAX 512
 #define NW_B_AHEAD 24
-#define NW_C_AHEAD 48
+#define NW_C_AHEAD 64
 #define NW_READ_AHEAD 2048
 #define NW_WEIGHTS_AHEAD 8192
+#define NW_ADD_PAIRS(sum, a, b) ((sum) + (vint)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
 
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"
 #include "fill_kernels.h"
+#include "peak_kernels.h"
 #include "stream_kernels.h"
 #include "gemm_kernels.h"
 #include "decode_kernels.h"

@@ -18,7 +18,7 @@ static bool supported(void) { return true; }
 #define NW_PEAK_ADDEND_VECTORS 4
 #define NW_MR 3
 #define NW_NV 4
-#define NW_KC_MAX 256
+#define NW_GROUPS_MAX 512
 #define NW_B_AHEAD 8
 #define NW_C_AHEAD 48
 #define NW_READ_AHEAD 2048
@@ -26,6 +26,7 @@ static bool supported(void) { return true; }
 
 #include "vectors.h"
 #include "fill_kernels.h"
+#include "peak_kernels.h"
 #include "stream_kernels.h"
 #include "gemm_kernels.h"
 #include "decode_kernels.h"

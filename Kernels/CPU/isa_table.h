@@ -1,7 +1,5 @@
 // The kernels of a translation unit that has them all, as a table entry; NW_TABLE, NW_NAME, NW_BASE name it.
-static const nw_peak_kernel peak_kernel = {NW_PEAK_VECTORS * NW_LANES, NW_PEAK_ADDEND_VECTORS *NW_LANES, peak};
 static const nw_stream_kernels stream_kernels = {.read_sum = read_sum};
-static const nw_gemm_kernel gemm_kernel = {mr, nr, kc_max, a_stride, gemm_tile, gemm_pack_a, gemm_pack_b};
 static const nw_decode_kernels decode_kernels = {
     .multiply_bf16 = multiply_bf16,
     .multiply_f16 = multiply_f16,
@@ -19,8 +17,12 @@ const nw_isa NW_TABLE = {
     .supported = supported,
     .base = NW_BASE,
     .fill = fill,
-    .peak = &peak_kernel,
+    .peaks = {[NW_PEAK_F64] = &peak_f64_kernel, [NW_PEAK_F32] = &peak_f32_kernel},
     .streams = &stream_kernels,
-    .gemm = &gemm_kernel,
+    .gemm = {[NW_GEMM_F32] = &f32_gemm,
+             [NW_GEMM_F16] = &f16_gemm,
+             [NW_GEMM_BF16] = &bf16_gemm,
+             [NW_GEMM_S8] = &s8_gemm,
+             [NW_GEMM_U8] = &u8_gemm},
     .decode = &decode_kernels,
 };

@@ -18,8 +18,22 @@ typedef vhalf vhalf_any __attribute__((aligned(2), may_alias));
 #define NW_MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #endif
 
+/// Adds to each int32 the products of two pairs of int16.
+NW_INLINE vint add_pairs(vint sum, vword a, vword b) {
+    return sum + ((vint)(a << 16) >> 16) * ((vint)(b << 16) >> 16) + ((vint)a >> 16) * ((vint)b >> 16);
+}
+#ifndef NW_ADD_PAIRS
+#define NW_ADD_PAIRS add_pairs
+#endif
+
 NW_INLINE vfloat splat(float value) {
     vfloat v;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < NW_LANES; i++) v[i] = value;
+    return v;
+}
+NW_INLINE vword splat_word(uint32_t value) {
+    vword v;
 #pragma clang loop unroll(full)
     for (int i = 0; i < NW_LANES; i++) v[i] = value;
     return v;

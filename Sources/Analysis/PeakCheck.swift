@@ -1,6 +1,6 @@
 public import NodeModel
 
-/// The recurrence all f32 peak kernels run on registers, and its bit-exact check.
+/// The recurrence all peak kernels of multiply-adds run on registers, and its bit-exact check.
 ///
 /// Every chain repeats x ← x·x + c with its own start and its own c in [−1.9, −1.5), where the map is chaotic: the bits
 /// keep changing like random data, no compiler can shorten it, and because a fused multiply-add is rounded once, a
@@ -27,27 +27,36 @@ public enum PeakCheck {
     ///   - chains: How many chains to follow, spread over all.
     /// - Returns: Whether every chain followed agreed to the bit.
     /// - Complexity: O(chains · steps).
-    public static func follow(
-        steps: Int, starts: [Float], addends: [Float], results: [Float], fused: Bool = true, chains: Int = 64
+    public static func follow<Value: BinaryFloatingPoint>(
+        steps: Int, starts: [Value], addends: [Value], results: [Value], fused: Bool = true, chains: Int = 64
     ) -> Verification {
         let method = "bit-exact \(fused ? "fma" : "multiply-add") recurrence on \(min(chains, starts.count)) chains"
         guard starts.count == addends.count, starts.count == results.count, !starts.isEmpty else {
             return Verification(passed: false, method: method, worst: .infinity, detail: "results of the wrong size")
         }
-        for sample in 0..<min(chains, starts.count) {
-            let index = sample * (starts.count - 1) / max(min(chains, starts.count) - 1, 1)
+        for index in sampled(chains, of: starts.count) {
             var x = starts[index]
-            if fused {
-                for _ in 0..<steps { x = addends[index].addingProduct(x, x) }
-            } else {
-                for _ in 0..<steps { x = x * x + addends[index] }
-            }
-            if x.bitPattern != results[index].bitPattern {
+            for _ in 0..<steps { x = fused ? fusedStep(x, addends[index]) : x * x + addends[index] }
+            if x != results[index] {
                 return Verification(
                     passed: false, method: method, worst: .infinity,
                     detail: "chain \(index) is \(results[index]), not \(x), after \(steps) steps")
             }
         }
         return Verification(passed: true, method: method, worst: 0)
+    }
+
+    /// x·x + c rounded once.
+    ///
+    /// In f16 by way of f64, where it is exact: by way of f32 it would be rounded twice.
+    private static func fusedStep<Value: BinaryFloatingPoint>(_ x: Value, _ c: Value) -> Value {
+        Value.significandBitCount < Float.significandBitCount
+            ? Value(Double(c).addingProduct(Double(x), Double(x))) : c.addingProduct(x, x)
+    }
+
+    /// `count` of `total` indices, the first and the last among them.
+    private static func sampled(_ count: Int, of total: Int) -> [Int] {
+        let count = min(count, total)
+        return (0..<count).map { $0 * (total - 1) / max(count - 1, 1) }
     }
 }

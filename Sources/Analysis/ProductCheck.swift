@@ -21,35 +21,55 @@ public enum ProductCheck {
         guard a.count == shape.m * shape.k, b.count == shape.k * shape.n, c.count == shape.m * shape.n else {
             return Verification(passed: false, method: method, worst: .infinity, detail: "operands of the wrong size")
         }
+        func row(of matrix: [Float], _ columns: Int) -> (Int) -> [Int32]? {
+            { integers(matrix[$0 * columns..<($0 + 1) * columns]) }
+        }
+        return freivalds(
+            shape, a: row(of: a, shape.k), b: row(of: b, shape.n), c: row(of: c, shape.n), seed: seed)
+    }
+
+    /// Freivalds' check row by row, for operands that need not lie in memory as a whole.
+    ///
+    /// - Parameters:
+    ///   - shape: The dimensions.
+    ///   - a: Row `i` of A: K integers, `nil` when it holds something else.
+    ///   - b: Row `k` of B: N integers.
+    ///   - c: Row `i` of the result: N integers.
+    ///   - seed: The seed of the random vector.
+    /// - Returns: Whether every row agreed.
+    /// - Complexity: O(M·K + K·N + M·N).
+    public static func freivalds(
+        _ shape: GEMMShape, a: (Int) -> [Int32]?, b: (Int) -> [Int32]?, c: (Int) -> [Int32]?, seed: UInt32
+    ) -> Verification {
+        let method = "Freivalds, exact in Int64"
+        func failed(_ detail: String) -> Verification {
+            Verification(passed: false, method: method, worst: .infinity, detail: detail)
+        }
         let key = SeededData.key(seed: seed, stream: 0xf4e1)
         let r = (0..<shape.n).map { Int64(SeededData.word(key: key, index: UInt32($0)) >> 16) - 32_768 }
-        guard let br = exactTimes(b, rows: shape.k, columns: shape.n, r),
-            let abr = exactTimes(a, rows: shape.m, columns: shape.k, br)
-        else {
-            return Verification(passed: false, method: method, worst: .infinity, detail: "operands are not integers")
+        var br: [Int64] = []
+        br.reserveCapacity(shape.k)
+        for k in 0..<shape.k {
+            guard let row = b(k) else { return failed("operands are not integers") }
+            br.append(dot(row, r))
         }
-        guard let cr = exactTimes(c, rows: shape.m, columns: shape.n, r) else {
-            return Verification(passed: false, method: method, worst: .infinity, detail: "C holds a non-integer")
-        }
-        if let row = cr.indices.first(where: { cr[$0] != abr[$0] }) {
-            return Verification(passed: false, method: method, worst: .infinity, detail: "row \(row) of C is wrong")
+        for i in 0..<shape.m {
+            guard let row = a(i) else { return failed("operands are not integers") }
+            guard let result = c(i) else { return failed("C holds a non-integer") }
+            if dot(row, br) != dot(result, r) { return failed("row \(i) of C is wrong") }
         }
         return Verification(passed: true, method: method, worst: 0)
     }
 
-    /// A matrix of integer-valued floats times an integer vector; `nil` when an entry is no small integer.
-    private static func exactTimes(_ matrix: [Float], rows: Int, columns: Int, _ vector: [Int64]) -> [Int64]? {
-        var result = [Int64](repeating: 0, count: rows)
-        for row in 0..<rows {
-            var sum: Int64 = 0
-            for column in 0..<columns {
-                let value = matrix[row * columns + column]
-                guard abs(value) <= 16_777_216, value == value.rounded() else { return nil }
-                sum &+= Int64(value) &* vector[column]
-            }
-            result[row] = sum
-        }
-        return result
+    /// The sum of products modulo 2⁶⁴.
+    private static func dot(_ row: [Int32], _ vector: [Int64]) -> Int64 {
+        zip(row, vector).reduce(0) { $0 &+ Int64($1.0) &* $1.1 }
+    }
+
+    /// Integer-valued floats as integers; `nil` when one is no integer that f32 counts exactly.
+    public static func integers(_ row: some Collection<Float>) -> [Int32]? {
+        guard row.allSatisfy({ abs($0) <= 16_777_216 && $0 == $0.rounded() }) else { return nil }
+        return row.map { Int32($0) }
     }
 
     /// A float64 oracle on sampled elements of a product of any data.

@@ -83,21 +83,19 @@ public final class CPUBackend: ComputeBackend {
             KernelContext(isa: instructionSet, team: try ThreadTeam(threads: threads), seed: seed)
         }
         switch plan.workload {
-        case .peak(.f32): return try PeakWorkload(context())
+        case .peak(let precision): return try PeakWorkload(context(), precision: precision)
         case .readBandwidth(let bytes):
             try memory.require(bytes)
             return try ReadWorkload(context(), bytes: bytes)
-        case .gemm(let shape, .f32):
-            try memory.require(ProductWorkload.bytesNeeded(shape))
+        case .gemm(let shape, let precision):
+            try memory.require(ProductWorkload.bytesNeeded(shape, precision))
             return try ProductWorkload(
-                context(), shape: shape, caches: CacheShares(topology: topology, threads: threads))
+                context(), shape: shape, precision: precision,
+                caches: CacheShares(topology: topology, threads: threads))
         case .decode(let step) where step.weights == .bf16 || step.weights == .f16:
             try Self.validate(step)
             try memory.require(DecodeWorkload.bytesNeeded(step))
             return try DecodeWorkload(context(), program: DecodeProgram(step))
-        case .peak(let precision), .gemm(_, let precision):
-            throw TrialFailure(
-                .unsupported, "the native kernels have no \(precision.rawValue) \(plan.workload.name.rawValue)")
         case .decode(let step):
             throw TrialFailure(.unsupported, "weights must be bf16 or f16, not \(step.weights.rawValue)")
         }

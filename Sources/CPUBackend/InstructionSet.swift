@@ -5,7 +5,7 @@ import NodeModel
 public struct InstructionSet {
     let handle: OpaquePointer
 
-    /// The name: `avx512`, `avx2` or `scalar`.
+    /// The name, such as `avx512_bf16` or `scalar`.
     public var name: String { String(cString: nw_isa_name(handle)) }
 
     /// The processor features it needs, separated by commas; empty for `scalar`.

@@ -2,39 +2,57 @@ import Analysis
 import CPUKernels
 package import NodeModel
 
-/// Fused multiply-adds on registers alone.
+/// Multiply-adds or dot products on registers alone.
 package final class PeakWorkload: PreparedWorkload {
-    /// Multiply-adds of one chain in one repetition.
+    /// Steps of one chain in one repetition.
     static let steps = 16_384
 
     private let context: KernelContext
     private let handle: OpaquePointer
-    private let starts: [Float]
-    private let addends: [Float]
+    private let layout: nw_peak_layout
+    private let data: any PeakData
     private var hasTimedResults = false
 
-    init(_ context: KernelContext) throws {
+    init(_ context: KernelContext, precision: Precision) throws {
+        let (isa, threads) = (context.isa.handle, context.team.threads.count)
+        var layout = nw_peak_layout()
+        guard let kind = Self.kinds[precision], nw_peak_get_layout(isa, kind, &layout) == NW_OK else {
+            throw TrialFailure(
+                .unsupported,
+                "\(context.isa.name) has no \(precision.rawValue) arithmetic of its own; products in "
+                    + "\(precision.rawValue) run in a wider format")
+        }
+        let data = makePeakData(precision, layout, threads: threads, seed: context.seed, fused: nw_isa_fused(isa))
+        self.data = data
         self.context = context
-        let threads = context.team.threads.count
-        let chains = Int(nw_peak_chains_per_thread(context.isa.handle))
-        let constants = Int(nw_peak_addends_per_thread(context.isa.handle))
-        starts = (0..<threads * chains).map { PeakCheck.start(seed: context.seed, index: $0) }
-        let distinct = (0..<threads * constants).map { PeakCheck.addend(seed: context.seed, index: $0) }
-        addends = (0..<threads * chains).map { distinct[$0 / chains * constants + $0 % chains % constants] }
+        self.layout = layout
         var handle: OpaquePointer?
-        try check(
-            nw_peak_create(context.team.handle, context.isa.handle, Int64(Self.steps), starts, distinct, &handle),
-            "preparing the peak")
+        let status = data.starts.withUnsafeBytes { starts in
+            data.operands.withUnsafeBytes { operands in
+                nw_peak_create(
+                    context.team.handle, isa, kind, Int64(Self.steps), starts.baseAddress, operands.baseAddress, &handle
+                )
+            }
+        }
+        try check(status, "preparing the peak")
         guard let handle else { throw TrialFailure(.failed, "the peak is missing") }
         self.handle = handle
     }
 
+    private static let kinds: [Precision: nw_peak_kind] = [
+        .f64: NW_PEAK_F64, .f32: NW_PEAK_F32, .f16: NW_PEAK_F16, .bf16: NW_PEAK_BF16, .i8: NW_PEAK_I8,
+    ]
+
     deinit { nw_peak_destroy(handle) }
 
-    package var work: Work { Work(flops: Flops(2 * Double(Self.steps) * Double(starts.count))) }
+    private var chains: Int { Int(layout.chains) * context.team.threads.count }
+
+    package var work: Work {
+        Work(flops: Flops(Double(layout.step_operations) * Double(Self.steps) * Double(chains)))
+    }
 
     package var notes: [String: String] {
-        context.notes.merging(["chains": "\(starts.count)", "steps": "\(Self.steps)"]) { first, _ in first }
+        context.notes.merging(["chains": "\(chains)", "steps": "\(Self.steps)"]) { first, _ in first }
     }
 
     package func run(repetitions: Int) throws -> TimedBatch {
@@ -55,18 +73,18 @@ package final class PeakWorkload: PreparedWorkload {
         return timed.map { $0.and(own) } ?? own
     }
 
-    /// What is found in the results afterwards must be a run's.
+    /// What is found in the results afterwards must be a run's; all ones are a NaN, and odd as a sum.
     private func poison() {
-        UnsafeMutablePointer(mutating: nw_peak_results(handle)).update(repeating: .nan, count: starts.count)
+        memory.initializeMemory(as: UInt8.self, repeating: 0xff)
     }
 
-    /// What the kernel left in each chain.
-    package var results: [Float] { Array(UnsafeBufferPointer(start: nw_peak_results(handle), count: starts.count)) }
+    private var memory: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: nw_peak_results(handle), count: chains * Int(layout.chain_bytes))
+    }
+
+    /// The bytes the kernel left in its chains.
+    package var results: [UInt8] { Array(memory) }
 
     /// Checks results claimed to be the kernel's.
-    package func verification(of results: [Float]) -> Verification {
-        PeakCheck.follow(
-            steps: Self.steps, starts: starts, addends: addends, results: results,
-            fused: nw_isa_fused(context.isa.handle))
-    }
+    package func verification(of results: [UInt8]) -> Verification { data.verification(of: results, steps: Self.steps) }
 }

@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func unservedWorkloadsAreUnsupported() throws {
-        for workload in [Workload.peak(.f16), .gemm(GEMMShape(m: 4, n: 4, k: 4), .i8)] {
+        for workload in [Workload.peak(.f16), .peak(.i8), .gemm(GEMMShape(m: 4, n: 4, k: 4), .f64)] {
             let error = #expect(throws: TrialFailure.self) { try Here.prepare(workload, isa: "scalar") }
             #expect(error?.status == .unsupported)
         }

@@ -19,12 +19,13 @@ import Testing
         let b = (0..<k * strides.b).map { Float(($0 * 5 + 1) % 11 - 5) }
         var c = [Float](repeating: -99, count: m * strides.c)
         var gemm: OpaquePointer?
-        let status = nw_gemm_create(
-            team.handle, try kernels(isa), Int64(m), Int64(n), Int64(k), Int64(strides.a), Int64(strides.b),
-            Int64(strides.c), caches, &gemm)
-        #expect(status == NW_OK)
+        var spec = nw_gemm_spec(
+            format: NW_GEMM_F32, m: Int64(m), n: Int64(n), k: Int64(k), lda: Int64(strides.a), ldb: Int64(strides.b),
+            ldc: Int64(strides.c))
+        #expect(nw_gemm_create(team.handle, try kernels(isa), &spec, caches, &gemm) == NW_OK)
         defer { nw_gemm_destroy(gemm) }
-        #expect(nw_gemm_run(gemm, a, b, &c, 2, nil) == NW_OK)
+        #expect(nw_gemm_pack_b(gemm, b, nil) == NW_OK)
+        #expect(nw_gemm_run(gemm, a, &c, 2, nil) == NW_OK)
         var wrong = 0
         for row in 0..<m {
             for column in 0..<strides.c {
@@ -64,10 +65,13 @@ import Testing
         let team = try TestTeam(threads: 1)
         let isa = try kernels("scalar")
         var gemm: OpaquePointer?
-        #expect(
-            nw_gemm_create(team.handle, isa, 0, 1, 1, 1, 1, 1, nw_caches(), &gemm) == NW_INVALID_ARGUMENT)
-        #expect(
-            nw_gemm_create(team.handle, isa, 4, 4, 4, 3, 4, 4, nw_caches(), &gemm) == NW_INVALID_ARGUMENT)
+        for (m, lda) in [(0, 4), (-1, 4), (4, 3), (1 << 40, 4)] as [(Int64, Int64)] {
+            var spec = nw_gemm_spec(format: NW_GEMM_F32, m: m, n: 4, k: 4, lda: lda, ldb: 4, ldc: 4)
+            #expect(nw_gemm_create(team.handle, isa, &spec, nw_caches(), &gemm) == NW_INVALID_ARGUMENT)
+        }
+        var peak: OpaquePointer?
+        #expect(nw_peak_create(team.handle, isa, NW_PEAK_BF16, 1, nil, nil, &peak) == NW_UNSUPPORTED_ISA)
+        #expect(nw_peak_create(team.handle, isa, NW_PEAK_F32, 0, nil, nil, &peak) == NW_INVALID_ARGUMENT)
         var read: OpaquePointer?
         #expect(nw_read_create(team.handle, isa, 100, 1, &read) == NW_INVALID_ARGUMENT)
         #expect(nw_read_create(team.handle, isa, 1 << 62, 1, &read) != NW_OK)

@@ -42,7 +42,7 @@ typedef struct nw_isa nw_isa;
 int nw_isa_count(void);
 /// The instruction set at `index`, from 0 to `nw_isa_count() - 1`.
 const nw_isa *nw_isa_at(int index);
-/// Its name: `avx512`, `avx2`, `neon` or `scalar`.
+/// Its name, such as `avx512_bf16` or `scalar`.
 const char *nw_isa_name(const nw_isa *isa);
 /// The processor features it needs, separated by commas.
 const char *nw_isa_features(const nw_isa *isa);
@@ -103,6 +103,9 @@ typedef enum nw_fill_kind {
     NW_FILL_UNIFORM_BF16,
     /// Uniform values rounded to f16, ties to even.
     NW_FILL_UNIFORM_F16,
+    /// Integers from -3 to 3 as bf16 and as f16.
+    NW_FILL_SMALL_INTEGER_BF16,
+    NW_FILL_SMALL_INTEGER_F16,
 } nw_fill_kind;
 
 /// Fills `count` elements at `destination` with elements `first`… (modulo 2^32) of the stream `key`.
@@ -110,24 +113,6 @@ typedef enum nw_fill_kind {
 /// The team's threads write contiguous shares of equal size, so that first touch puts each share near its thread.
 nw_status nw_fill(nw_team *team, const nw_isa *isa, void *destination, nw_fill_kind kind, uint32_t key,
                   uint64_t first, size_t count);
-
-// ---- Peak ------------------------------------------------------------------------------------------------------
-
-/// The f32 peak: chains of x <- x * x + c that live in registers.
-typedef struct nw_peak nw_peak;
-
-/// Chains (lanes included) each thread follows, and different addends (lanes included) it uses: chain i has addend
-/// i modulo the number of addends.
-int nw_peak_chains_per_thread(const nw_isa *isa);
-int nw_peak_addends_per_thread(const nw_isa *isa);
-/// Prepares it. `starts` holds threads x chains values, `addends` threads x addends values; both are copied.
-/// One repetition is `steps` multiply-adds of every chain of every thread, from the same starts.
-nw_status nw_peak_create(nw_team *team, const nw_isa *isa, int64_t steps, const float *starts, const float *addends,
-                         nw_peak **peak);
-void nw_peak_destroy(nw_peak *peak);
-nw_status nw_peak_run(nw_peak *peak, int64_t repetitions, nw_interval *interval);
-/// The final values of all chains (threads x chains) after the last repetition.
-const float *nw_peak_results(const nw_peak *peak);
 
 // ---- Reading memory --------------------------------------------------------------------------------------------
 
@@ -145,30 +130,6 @@ const void *nw_read_slice(const nw_read *read, int thread, size_t *bytes);
 uint32_t nw_read_sum(const nw_read *read, int thread);
 /// The sum of a thread's slice modulo 2^32 by a plain scalar loop that shares no code with the timed one.
 nw_status nw_read_expected(nw_read *read, uint32_t *sums);
-
-// ---- Matrix product --------------------------------------------------------------------------------------------
-
-/// C = A*B in f32, row-major, packed and cache-blocked.
-typedef struct nw_gemm nw_gemm;
-
-/// The caches one thread has to itself, in bytes; 0 where unknown.
-typedef struct nw_caches {
-    size_t l1_bytes, l2_bytes, l3_bytes;
-} nw_caches;
-
-/// The blocking chosen.
-typedef struct nw_gemm_blocking {
-    int mr, nr, mc, nc, kc, row_groups, column_groups;
-} nw_gemm_blocking;
-
-/// Prepares products of M x K by K x N with these leading dimensions (elements, at least K, N and N).
-nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb,
-                         int64_t ldc, nw_caches caches, nw_gemm **gemm);
-void nw_gemm_destroy(nw_gemm *gemm);
-nw_gemm_blocking nw_gemm_get_blocking(const nw_gemm *gemm);
-/// Computes C `repetitions` times; C's earlier content is never read.
-nw_status nw_gemm_run(nw_gemm *gemm, const float *a, const float *b, float *c, int64_t repetitions,
-                      nw_interval *interval);
 
 // ---- Decode step -----------------------------------------------------------------------------------------------
 

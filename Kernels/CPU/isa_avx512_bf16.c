@@ -1,0 +1,44 @@
+// AVX-512 with bf16 dot products: Cooper Lake, Sapphire Rapids, Zen 4 and later.
+#if defined(__x86_64__)
+#include "internal.h"
+
+#include <immintrin.h>
+
+static bool supported(void) { return nw_isa_avx512_vnni.supported() && __builtin_cpu_supports("avx512bf16"); }
+
+#define NW_FEATURES "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c,avx512bf16"
+#define NW_LANES 16
+#define NW_HAS_FMA 1
+#define NW_HAS_F16 1
+#define NW_MR 14
+#define NW_NV 2
+#define NW_GROUPS_MAX 512
+#define NW_B_AHEAD 24
+#define NW_C_AHEAD 64
+#define NW_DOT_VECTORS 20
+#define NW_DOT_A 5
+#define NW_DOT_B 4
+#define NW_DOT_BF16(sum, a, b) ((vfloat)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(a), (__m512bh)(b)))
+
+#pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
+#include "vectors.h"
+#include "gemm_dot.h"
+#pragma clang attribute pop
+
+static const nw_peak_kernel peak_kernel = {.run = bf16_pairs_peak,
+                                           .step_operations = 4,
+                                           .chains = NW_DOT_VECTORS * NW_LANES,
+                                           .operands = (NW_DOT_A + NW_DOT_B) * NW_LANES,
+                                           .lanes = NW_LANES,
+                                           .first_operands = NW_DOT_A,
+                                           .second_operands = NW_DOT_B};
+const nw_isa nw_isa_avx512_bf16 = {
+    .name = "avx512_bf16",
+    .features = NW_FEATURES,
+    .fused = true,
+    .supported = supported,
+    .base = &nw_isa_avx512_vnni,
+    .peaks = {[NW_PEAK_BF16] = &peak_kernel},
+    .gemm = {[NW_GEMM_BF16] = &bf16_gemm},
+};
+#endif

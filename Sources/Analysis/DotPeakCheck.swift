@@ -1,0 +1,73 @@
+public import NodeModel
+
+/// The sums all peak kernels of dot products make on registers, and their exact check.
+///
+/// Every step adds the same dot product to a sum, so the sum after any number of steps is known in closed form. The
+/// operands are random, but such that every sum is exact whatever the order: bytes, added modulo 2³², and bf16 integers
+/// (p, −p)·(r, r − 1) = p, which stay below 2²⁴ for up to 32,768 steps.
+public enum DotPeakCheck {
+    /// The most steps after which sums of bf16 are still exact in f32.
+    public static let maximumSteps = 32_768
+
+    /// A group of operands: four bytes, or two bf16 values in 32 bits, the first one lowest.
+    ///
+    /// - Parameters:
+    ///   - precision: ``Precision/i8`` (uint8 times int8) or ``Precision/bf16``.
+    ///   - isFirst: Whether it is a first operand or a second.
+    ///   - seed: The seed of the run.
+    ///   - index: Which group.
+    /// - Returns: The group's bits.
+    public static func operand(_ precision: Precision, isFirst: Bool, seed: UInt32, index: Int) -> UInt32 {
+        let key = SeededData.key(seed: seed, stream: isFirst ? 0x9ea2 : 0x9ea3)
+        let word = SeededData.word(key: key, index: UInt32(truncatingIfNeeded: index))
+        guard precision == .bf16 else { return word }
+        // From -255 to 255 without 0: all have at most eight significant bits.
+        let value = Float(Int(word >> 16) % 255 + 1) * (word & 1 == 0 ? 1 : -1)
+        let pair = isFirst ? (value, -value) : (value, value - 1)
+        return UInt32(SixteenBit.bf16Bits(pair.0)) | UInt32(SixteenBit.bf16Bits(pair.1)) << 16
+    }
+
+    /// What one step adds to a sum, modulo 2³² for bytes.
+    public static func product(_ precision: Precision, _ first: UInt32, _ second: UInt32) -> Int {
+        if precision == .bf16 {
+            let halves = (0..<2).map { half in
+                Double(SixteenBit.float(bf16Bits: UInt16(truncatingIfNeeded: first >> (16 * half))))
+                    * Double(SixteenBit.float(bf16Bits: UInt16(truncatingIfNeeded: second >> (16 * half))))
+            }
+            return Int(halves[0] + halves[1])
+        }
+        return (0..<4).reduce(0) { sum, byte in
+            let unsigned = Int(UInt8(truncatingIfNeeded: first >> (8 * byte)))
+            return sum + unsigned * Int(Int8(truncatingIfNeeded: second >> (8 * byte)))
+        }
+    }
+
+    /// Checks every sum.
+    ///
+    /// - Parameters:
+    ///   - precision: The operands' format.
+    ///   - steps: Dot products added to each sum.
+    ///   - starts: What the sums started from: integers.
+    ///   - products: What each step added to each sum.
+    ///   - results: The kernel's sums: of f32, rounded to integers where they are integers, else `nil`; or of int32.
+    /// - Returns: Whether all agreed.
+    public static func follow(_ precision: Precision, steps: Int, starts: [Int], products: [Int], results: [Int?])
+        -> Verification
+    {
+        let method = "exact sums of \(starts.count) chains of dot products"
+        guard starts.count == products.count, starts.count == results.count, !starts.isEmpty else {
+            return Verification(passed: false, method: method, worst: .infinity, detail: "results of the wrong size")
+        }
+        for index in starts.indices {
+            var expected = starts[index] + steps * products[index]
+            if precision == .i8 { expected = Int(Int32(truncatingIfNeeded: expected)) }
+            if results[index] != expected {
+                return Verification(
+                    passed: false, method: method, worst: .infinity,
+                    detail: "chain \(index) is \(results[index].map(String.init) ?? "no integer"), not \(expected), "
+                        + "after \(steps) steps")
+            }
+        }
+        return Verification(passed: true, method: method, worst: 0)
+    }
+}
