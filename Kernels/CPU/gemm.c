@@ -10,13 +10,14 @@ static int64_t even_part(int64_t total, int64_t limit, int64_t unit) {
 }
 
 /// Splits the threads into a grid so that the largest share of work is smallest. Threads of one row group each pack the
-/// same rows of A; copying one element costs about as much as 16 multiply-adds.
+/// same rows of A, those of one column group each read the same columns of B; an element of A costs about as much as 16
+/// multiply-adds, one of B as 8.
 static void choose_grid(nw_gemm_blocking *blocking, int64_t m, int64_t n, int threads) {
     int64_t columns = nw_divide_up(n, blocking->nr), best = INT64_MAX;
     for (int row_groups = threads; row_groups >= 1; row_groups--) {
         if (threads % row_groups) continue;
         int64_t own = nw_divide_up(m, row_groups);
-        int64_t load = own * (nw_divide_up(columns, threads / row_groups) * blocking->nr + 16);
+        int64_t load = (own + 8) * (nw_divide_up(columns, threads / row_groups) * blocking->nr + 16);
         if (load >= best) continue;
         best = load;
         blocking->row_groups = row_groups;
