@@ -26,42 +26,55 @@ static void peak(int64_t steps, const float *starts, const float *addends, float
 typedef vword vword_line __attribute__((aligned(4 * NW_LANES), may_alias));
 typedef vfloat vfloat_line __attribute__((aligned(4 * NW_LANES), may_alias));
 
-enum { stream_vectors = 8, stream_words = stream_vectors * NW_LANES };
+enum { stream_vectors = 8, quarter_vectors = 4 };
+enum { stream_words = stream_vectors * NW_LANES, quarter_words = quarter_vectors * NW_LANES };
+/// Quarters of a power of two would all begin in the same bank of DRAM and the same set of every cache.
+enum { quarter_skew = 5 * 1024 + 3 * 16 };
 
 #define NW_TOUCH_MEMORY(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
 
-/// Fetches the lines of one step ahead of its turn; `ahead` is a constant wherever this is inlined.
-NW_INLINE void stream_fetch(const void *at, size_t ahead) {
-    if (ahead == 0) return;
+NW_INLINE void add_words(const uint32_t *p, size_t words, vword *s) {
+    for (; words >= stream_words; words -= stream_words, p += stream_words) {
 #pragma clang loop unroll(full)
-    for (int j = 0; j < stream_words / 16; j++) __builtin_prefetch((const char *)at + 64 * j + ahead, 0, 3);
+        for (int j = 0; j < stream_vectors; j++) s[j] += *(const vword_line *)(p + j * NW_LANES);
+    }
+    for (; words > 0; words -= NW_LANES, p += NW_LANES) s[0] += *(const vword_line *)p;
 }
 
-NW_INLINE uint32_t read_words(const uint32_t *data, size_t words, int64_t repetitions, size_t ahead) {
+/// Four stretches of `quarter` words side by side: each has a hardware prefetcher of its own, and so more lines of
+/// DRAM are under way than with one.
+NW_INLINE void add_quarters(const uint32_t *p, size_t quarter, vword *s) {
+    for (size_t i = 0; i < quarter; i += quarter_words) {
+#pragma clang loop unroll(full)
+        for (int q = 0; q < 4; q++) {
+            const uint32_t *at = p + q * quarter + i;
+#pragma clang loop unroll(full)
+            for (int j = 0; j < quarter_words; j += 16) __builtin_prefetch(at + j + NW_READ_AHEAD / 4, 0, 3);
+#pragma clang loop unroll(full)
+            for (int j = 0; j < quarter_vectors; j++)
+                s[(q * quarter_vectors + j) % stream_vectors] += *(const vword_line *)(at + j * NW_LANES);
+        }
+    }
+}
+
+/// Adds `bytes` bytes as 32-bit words modulo 2^32, `repetitions` times over. Bytes read: each once a repetition.
+///
+/// Prefetches only for what is `far`: they take slots of the load units, all of which a near cache can fill.
+static uint32_t read_sum(const void *data, size_t bytes, int64_t repetitions, bool far) {
     vword s[stream_vectors] = {};
+    size_t words = bytes / 4, quarter = far && words > 8 * quarter_skew ? words / 4 - quarter_skew : 0;
+    quarter = quarter / quarter_words * quarter_words;
     for (; repetitions > 0; repetitions--) {
         const uint32_t *p = data;
         NW_TOUCH_MEMORY(p);
-        size_t left = words;
-        for (; left >= stream_words; left -= stream_words, p += stream_words) {
-            stream_fetch(p, ahead);
-#pragma clang loop unroll(full)
-            for (int j = 0; j < stream_vectors; j++) s[j] += *(const vword_line *)(p + j * NW_LANES);
-        }
-        for (; left > 0; left -= NW_LANES, p += NW_LANES) s[0] += *(const vword_line *)p;
+        if (far) add_quarters(p, quarter, s);
+        add_words(p + 4 * quarter, words - 4 * quarter, s);
     }
     for (int j = 1; j < stream_vectors; j++) s[0] += s[j];
     uint32_t sum = 0;
 #pragma clang loop unroll(full)
     for (int i = 0; i < NW_LANES; i++) sum += s[0][i];
     return sum;
-}
-
-/// Adds `bytes` bytes as 32-bit words modulo 2^32, `repetitions` times over. Bytes read: each once a repetition.
-///
-/// Fetching ahead costs nothing but a slot of the load units, which is all a cache near the core leaves to be had.
-static uint32_t read_sum(const void *data, size_t bytes, int64_t repetitions, bool far) {
-    return far ? read_words(data, bytes / 4, repetitions, NW_READ_AHEAD) : read_words(data, bytes / 4, repetitions, 0);
 }
 
 // How a result is stored is a function and not a flag: of two stores that differ in a hint alone the compiler makes one.
