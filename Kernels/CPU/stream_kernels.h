@@ -80,7 +80,16 @@ static uint32_t read_sum(const void *data, size_t bytes, int64_t repetitions, bo
 // How a result is stored is a function and not a flag: of two stores that differ in a hint alone the compiler makes one.
 typedef void put_vector(float *to, vfloat value);
 NW_INLINE void put_plain(float *to, vfloat value) { *(vfloat_line *)to = value; }
-NW_INLINE void put_past_caches(float *to, vfloat value) { __builtin_nontemporal_store(value, (vfloat_line *)to); }
+NW_INLINE void put_past_caches(float *to, vfloat value) {
+#if NW_LANES == 1
+    // There is no such store of a single float, only of an integer; the assembly keeps it one.
+    uint32_t bits = ((vword)value)[0];
+    __asm__("" : "+r"(bits));
+    __builtin_nontemporal_store(bits, (uint32_t *)to);
+#else
+    __builtin_nontemporal_store(value, (vfloat_line *)to);
+#endif
+}
 
 /// Waits for the stores past the caches, which nothing else orders.
 NW_INLINE void order_stores(void) {

@@ -38,6 +38,12 @@ import Testing
         #expect(metering.open == 0)
     }
 
+    @Test func clocksAreMeasuredBeforeAndAfter() throws {
+        let conditions = try #require(try run().trials.first?.conditions)
+        #expect(conditions.measuredClockBefore?.medianHertz == Hertz(1e9))
+        #expect(conditions.measuredClockAfter?.medianHertz == Hertz(2e9))
+    }
+
     @Test func samplesForTheWholeMinimumTime() throws {
         let trial = try #require(try run().trials.first)
         #expect(trial.samplesSeconds.reduce(0, +) * Double(trial.repetitions ?? 0) >= 2.499)
