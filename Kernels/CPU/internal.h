@@ -20,10 +20,17 @@ typedef struct nw_peak_kernel {
     int lanes, first_operands, second_operands;
 } nw_peak_kernel;
 
-/// Streams through memory.
+/// Streams through memory: `bytes` and all addresses are multiples of 64.
 typedef struct nw_stream_kernels {
-    /// The sum of 32-bit words modulo 2^32; bytes is a multiple of 64.
-    uint32_t (*read_sum)(const void *bytes, size_t count);
+    /// The sum of 32-bit words modulo 2^32 over all repetitions; `far` for what no near cache holds.
+    uint32_t (*read_sum)(const void *data, size_t bytes, int64_t repetitions, bool far);
+    /// to = from, and the same with non-temporal stores.
+    void (*copy)(float *to, const float *from, size_t bytes, int64_t repetitions);
+    void (*copy_past_caches)(float *to, const float *from, size_t bytes, int64_t repetitions);
+    /// to = a + factor * b, and the same with non-temporal stores.
+    void (*triad)(float *to, const float *a, const float *b, float factor, size_t bytes, int64_t repetitions);
+    void (*triad_past_caches)(float *to, const float *a, const float *b, float factor, size_t bytes,
+                              int64_t repetitions);
 } nw_stream_kernels;
 
 /// One tile of a matrix product: C (rows x nr) = or += A (rows x groups) * B (groups x nr).

@@ -1,5 +1,11 @@
 // The kernels of a translation unit that has them all, as a table entry; NW_TABLE, NW_NAME, NW_BASE name it.
-static const nw_stream_kernels stream_kernels = {.read_sum = read_sum};
+static const nw_stream_kernels stream_kernels = {
+    .read_sum = read_sum,
+    .copy = copy,
+    .copy_past_caches = copy_past_caches,
+    .triad = triad,
+    .triad_past_caches = triad_past_caches,
+};
 static const nw_decode_kernels decode_kernels = {
     .multiply_bf16 = multiply_bf16,
     .multiply_f16 = multiply_f16,

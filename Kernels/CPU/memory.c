@@ -16,7 +16,7 @@ struct nw_memory {
     size_t size;
 };
 
-nw_status nw_memory_create(size_t size, nw_memory **result) {
+static nw_status create(size_t size, int advice, nw_memory **result) {
     if (size == 0 || size > SIZE_MAX / 2) return NW_INVALID_ARGUMENT;
     nw_memory *memory = malloc(sizeof *memory);
     if (!memory) return NW_OUT_OF_MEMORY;
@@ -28,10 +28,16 @@ nw_status nw_memory_create(size_t size, nw_memory **result) {
     }
     void *bytes = (void *)nw_round_up((size_t)mapping, huge_page);
     // Without huge pages the figures are a little lower, no more; so a refusal is not an error.
-    madvise(bytes, nw_round_up(size, huge_page), MADV_HUGEPAGE);
+    madvise(bytes, nw_round_up(size, huge_page), advice);
     *memory = (nw_memory){mapping, mapped, bytes, size};
     *result = memory;
     return NW_OK;
+}
+
+nw_status nw_memory_create(size_t size, nw_memory **memory) { return create(size, MADV_HUGEPAGE, memory); }
+
+nw_status nw_memory_create_small_pages(size_t size, nw_memory **memory) {
+    return create(size, MADV_NOHUGEPAGE, memory);
 }
 
 void nw_memory_destroy(nw_memory *memory) {

@@ -13,7 +13,7 @@ public struct DeviceCeilings: Hashable, Sendable {
         self.bytesPerSecond = bytesPerSecond
     }
 
-    /// Takes a measured trial in: a peak or a bandwidth raises its ceiling.
+    /// Takes a measured trial in: a peak or a read of DRAM raises its ceiling.
     ///
     /// A figure that says of itself that it is no ceiling is left out.
     public mutating func absorb(_ trial: TrialRecord) {
@@ -21,7 +21,7 @@ public struct DeviceCeilings: Hashable, Sendable {
         if trial.workload == .peak, let rate = trial.flopsPerSecond {
             flopsPerSecond = max(rate, flopsPerSecond ?? .zero)
         }
-        if trial.workload == .bandwidth, let rate = trial.bytesPerSecond {
+        if trial.isDRAMRead, let rate = trial.bytesPerSecond {
             bytesPerSecond = max(rate, bytesPerSecond ?? .zero)
         }
     }
@@ -83,6 +83,7 @@ public enum TrialDerivation {
             record.bytesPerSecond = measurement.work.bytes.map { BytesPerSecond($0 / median) }
         }
         record.tokensPerSecond = measurement.work.tokens.map { $0 / median }
+        record.latencySeconds = measurement.work.hops.map { median / $0 }
     }
 
     private static func addEnergy(to record: inout TrialRecord, _ measurement: Measurement) {
@@ -105,7 +106,7 @@ public enum TrialDerivation {
     /// LLM decode and bandwidth are held against the read bandwidth, compute against the peak.
     private static func addFraction(to record: inout TrialRecord, _ ceilings: DeviceCeilings) {
         switch record.workload {
-        case .peak, .bandwidth: record.fractionOfPeak = nil
+        case .peak, .bandwidth, .latency: record.fractionOfPeak = nil
         case .gemm:
             if let rate = record.flopsPerSecond, let peak = ceilings.flopsPerSecond {
                 record.fractionOfPeak = rate / peak
@@ -168,6 +169,13 @@ public enum Disturbance {
             return "the clock varied by \(percent(variation))"
         },
         Rule { trial in
+            guard let before = trial.conditions?.measuredClockBefore?.medianHertz.rawValue,
+                let after = trial.conditions?.measuredClockAfter?.medianHertz.rawValue, before > 0,
+                abs(after / before - 1) > 0.03
+            else { return nil }
+            return "the measured clock went from \(gigahertz(before)) to \(gigahertz(after)) GHz"
+        },
+        Rule { trial in
             let count = trial.samplesSeconds.count
             return (1..<6).contains(count) ? "only \(count) samples: the interval is their range, not 95 %" : nil
         },
@@ -193,4 +201,6 @@ public enum Disturbance {
     public static func find(in trial: TrialRecord) -> [String] { rules.compactMap { $0.message(trial) } }
 
     private static func percent(_ fraction: Double) -> String { "\((fraction * 1000).rounded() / 10) %" }
+
+    private static func gigahertz(_ hertz: Double) -> String { "\((hertz / 1e7).rounded() / 100)" }
 }

@@ -10,13 +10,14 @@ public enum TrialIntervals {
     }
 
     private enum Scaling: Sendable {
-        case inverseTime, energy, inverseEnergy
+        case time, inverseTime, energy, inverseEnergy
     }
 
     private static let rows: [Row] = [
         Row(key: "flops_per_second", value: { $0.flopsPerSecond?.rawValue }, scaling: .inverseTime),
         Row(key: "bytes_per_second", value: { $0.bytesPerSecond?.rawValue }, scaling: .inverseTime),
         Row(key: "tokens_per_second", value: { $0.tokensPerSecond }, scaling: .inverseTime),
+        Row(key: "latency_seconds", value: { $0.latencySeconds }, scaling: .time),
         Row(key: "energy_net_joules", value: { $0.energyNetJoules?.rawValue }, scaling: .energy),
         Row(key: "power_watts", value: { $0.powerWatts?.rawValue }, scaling: .energy),
         Row(key: "joules_per_token", value: { $0.joulesPerToken }, scaling: .energy),
@@ -31,7 +32,7 @@ public enum TrialIntervals {
 
     /// The intervals of all figures a record has, by their keys.
     ///
-    /// A rate takes over the interval of the median time, everything else that of the energy. Net figures take over
+    /// A rate and a latency take over the interval of the median time, everything else that of the energy. Net figures take over
     /// the relative interval of the gross energy, to which the idle power's own error would have to be added.
     public static func of(_ record: TrialRecord) -> [String: Limits] {
         var result: [String: Limits] = [:]
@@ -44,15 +45,20 @@ public enum TrialIntervals {
 
     private static func factors(_ scaling: Scaling, _ record: TrialRecord) -> Limits? {
         switch scaling {
+        case .time: return timeFactors(record)
         case .inverseTime:
-            guard let median = record.medianSeconds, let low = record.ci95LowSeconds, let high = record.ci95HighSeconds,
-                low > 0
-            else { return nil }
-            return Limits(low: median / high, high: median / low)
+            return timeFactors(record).flatMap { $0.low > 0 ? Limits(low: 1 / $0.high, high: 1 / $0.low) : nil }
         case .energy: return energyFactors(record)
         case .inverseEnergy:
             return energyFactors(record).flatMap { $0.low > 0 ? Limits(low: 1 / $0.high, high: 1 / $0.low) : nil }
         }
+    }
+
+    private static func timeFactors(_ record: TrialRecord) -> Limits? {
+        guard let median = record.medianSeconds, let low = record.ci95LowSeconds, let high = record.ci95HighSeconds,
+            median > 0
+        else { return nil }
+        return Limits(low: low / median, high: high / median)
     }
 
     private static func energyFactors(_ record: TrialRecord) -> Limits? {

@@ -86,7 +86,18 @@ public final class CPUBackend: ComputeBackend {
         case .peak(let precision): return try PeakWorkload(context(), precision: precision)
         case .readBandwidth(let bytes):
             try memory.require(bytes)
-            return try ReadWorkload(context(), bytes: bytes)
+            return try StreamWorkload(
+                context(), .read, bytesPerThread: bytes / threads.count,
+                farBytes: CacheShares(topology: topology, threads: threads).farBytes)
+        case .stream(let stream):
+            try memory.require(plan.workload.workingSetBytes ?? .max)
+            return try StreamWorkload(
+                context(), stream.variant, bytesPerThread: stream.bytesPerThread,
+                farBytes: CacheShares(topology: topology, threads: threads).farBytes,
+                owners: Self.owners(stream.placement, in: topology))
+        case .latency(let chase):
+            try memory.require(ChaseWorkload.bytesNeeded(chase))
+            return try ChaseWorkload(context(), chase, owner: Self.owners(chase.placement, in: topology))
         case .gemm(let shape, let precision):
             try memory.require(ProductWorkload.bytesNeeded(shape, precision))
             return try ProductWorkload(
@@ -111,6 +122,11 @@ public final class CPUBackend: ComputeBackend {
         guard (0...1 << 20).contains(step.contextTokens) else {
             throw TrialFailure(.unsupported, "a context of \(step.contextTokens) tokens is not in 0...1048576")
         }
+    }
+
+    /// The threads that touch the memory first where a plan names them.
+    private static func owners(_ placement: NUMAPlacement?, in topology: Topology) throws -> ThreadTeam? {
+        try placement.map { try ThreadTeam(threads: usable($0.memoryThreads, in: topology)) }
     }
 
     /// The plan's threads, or the default ones, all allowed and each once.

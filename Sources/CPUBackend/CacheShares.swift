@@ -9,17 +9,15 @@ struct CacheShares: Hashable {
 
     /// Divides each cache among the threads below it and takes the smallest share.
     init(topology: Topology, threads: [Int]) {
-        let used = Set(threads)
-        func share(_ kind: TopologyObjectKind) -> Int {
-            topology.objects(kind).compactMap { cache -> Int? in
-                let users = cache.threads.count(where: used.contains)
-                guard users > 0, let bytes = cache.cacheBytes, bytes > 0 else { return nil }
-                return bytes / users
-            }.min() ?? 0
-        }
-        l1 = share(.l1Cache)
-        l2 = share(.l2Cache)
-        l3 = share(.l3Cache)
+        l1 = topology.cacheShare(.l1Cache, of: threads)
+        l2 = topology.cacheShare(.l2Cache, of: threads)
+        l3 = topology.cacheShare(.l3Cache, of: threads)
+    }
+
+    /// The working set of a thread from which on no cache holds it.
+    var farBytes: Int {
+        let largest = max(l1, l2, l3)
+        return largest > 0 ? largest : 4 << 20
     }
 
     var kernelArgument: nw_caches { nw_caches(l1_bytes: l1, l2_bytes: l2, l3_bytes: l3) }

@@ -45,6 +45,8 @@ package final class DecodeWorkload: PreparedWorkload, InspectableDecodeStep {
         return batch
     }
 
+    package func measuredClock() -> ClockSpread? { context.measuredClock }
+
     package func verify() throws -> Verification {
         let timed = hasTimedOutput ? try read(.logits) : nil
         var outcome = try DecodeCheck.verify(self)

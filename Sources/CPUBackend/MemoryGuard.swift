@@ -66,4 +66,25 @@ enum HugePages {
         else { return [:] }
         return ["huge pages": "\(min(100, huge * 100 / all)) % of anonymous memory"]
     }
+
+    /// The fraction of the mapping around an address that lies in huge pages; `nil` where the kernel does not tell.
+    static func fraction(at address: UnsafeRawPointer) -> Double? {
+        guard let text = try? String(contentsOfFile: "/proc/self/smaps", encoding: .utf8) else { return nil }
+        let place = UInt(bitPattern: address)
+        var mapping = ""
+        var isInside = false
+        for line in text.split(separator: "\n") {
+            // A mapping's first line begins with its range, `7f00-7fff rw-p …`; the others with a name and a colon.
+            let range = line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt($0, radix: 16) }
+            if range.count == 2 {
+                isInside = (range[0]..<max(range[0], range[1])).contains(place)
+            } else if isInside {
+                mapping += line + "\n"
+            }
+        }
+        guard let huge = MemoryGuard.kibibytes("AnonHugePages", in: mapping),
+            let all = MemoryGuard.kibibytes("Anonymous", in: mapping), all > 0
+        else { return nil }
+        return Double(huge) / Double(all)
+    }
 }

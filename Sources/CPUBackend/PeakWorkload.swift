@@ -62,6 +62,8 @@ package final class PeakWorkload: PreparedWorkload {
         return TimedBatch(interval, repetitions: max(repetitions, 1))
     }
 
+    package func measuredClock() -> ClockSpread? { context.measuredClock }
+
     /// Every repetition ends in the same state, so what the timed runs left is checked as well as a run of its own.
     package func verify() throws -> Verification {
         let timed = hasTimedResults ? verification(of: results) : nil

@@ -63,6 +63,8 @@ package final class ProductWorkload: PreparedWorkload {
         return batch
     }
 
+    package func measuredClock() -> ClockSpread? { context.measuredClock }
+
     package func verify() throws -> Verification {
         let timed = hasTimedOutput ? result : nil
         try prepare(format.integers)

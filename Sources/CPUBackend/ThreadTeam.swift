@@ -1,3 +1,4 @@
+import Analysis
 import CPUKernels
 import NodeModel
 
@@ -63,6 +64,15 @@ struct KernelContext {
     var isa: InstructionSet
     var team: ThreadTeam
     var seed: UInt32
+
+    /// The clocks of the team's processors, measured by chains of additions; `nil` where there is no such chain.
+    var measuredClock: ClockSpread? {
+        var hertz = [Double](repeating: 0, count: team.threads.count)
+        guard nw_clock_measure(team.handle, &hertz) == NW_OK, hertz.allSatisfy({ $0 > 0 }), let low = hertz.min(),
+            let high = hertz.max(), let median = Statistics.median(hertz)
+        else { return nil }
+        return ClockSpread(lowHertz: Hertz(low), medianHertz: Hertz(median), highHertz: Hertz(high))
+    }
 
     /// Notes that belong to every record.
     var notes: [String: String] {

@@ -127,6 +127,7 @@ public struct MeteredRunner {
         var samples: [Seconds] = []
         var first: MonotonicInstant?
         var stop: StopReason?
+        let clockBefore = prepared.measuredClock()
         conditions.begin()
         metering.beginWindow()
         do {
@@ -145,9 +146,12 @@ public struct MeteredRunner {
             throw error
         }
         let energy = metering.endWindow()
+        var observed = conditions.end()
+        observed.measuredClockBefore = clockBefore
+        observed.measuredClockAfter = prepared.measuredClock()
         return Measurement(
             work: prepared.work, samples: samples, repetitionsPerBatch: repetitions,
-            windowRepetitions: repetitions * samples.count, energy: energy, conditions: conditions.end(),
+            windowRepetitions: repetitions * samples.count, energy: energy, conditions: observed,
             verification: Verification(passed: false, method: "not yet", worst: .infinity), stop: stop ?? .outOfTime,
             notes: prepared.notes)
     }

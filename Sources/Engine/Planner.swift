@@ -14,12 +14,16 @@ public struct TrialSelection: Hashable, Sendable {
     public var contextTokens: Int?
     /// How many threads CPU trials use, in place of one per core.
     public var threads: Int?
+    /// What of memory is measured, in place of the suite's.
+    public var memory: MemorySelection
 
     /// Creates a selection; everything defaults to the suite's choice.
     public init(
         workloads: [WorkloadName] = [], precisions: [Precision] = [], shape: GEMMShape? = nil,
-        quantization: Precision? = nil, contextTokens: Int? = nil, threads: Int? = nil
+        quantization: Precision? = nil, contextTokens: Int? = nil, threads: Int? = nil,
+        memory: MemorySelection = MemorySelection()
     ) {
+        self.memory = memory
         self.workloads = workloads
         self.precisions = precisions
         self.shape = shape
@@ -58,12 +62,33 @@ public struct Planner {
     /// Lists the trials of some devices, ceilings first, device by device.
     public func plan(_ devices: [Device]) -> [TrialPlan] {
         devices.flatMap { device in
-            workloads(of: device).map { workload in
+            sizedWorkloads(of: device).map { sized in
                 TrialPlan(
-                    workload: workload, device: device.id, threads: threads(of: device), budget: suite.budget,
-                    minimumWindow: max(minimumWindow, suite.minimumTime), caveat: caveat(of: workload, on: device))
+                    workload: sized.workload, device: device.id, threads: sized.threads, budget: suite.budget,
+                    minimumWindow: max(minimumWindow, suite.minimumTime), caveat: sized.caveat, refusal: sized.refusal)
             }
         }
+    }
+
+    /// Workloads with their threads; memory rows follow the read of DRAM, which is a ceiling and so comes early.
+    private func sizedWorkloads(of device: Device) -> [MemoryPlanner.Sized] {
+        let memory = memoryRows(of: device)
+        var rows = workloads(of: device).map { workload in
+            MemoryPlanner.Sized(
+                workload: workload, threads: threads(of: device), caveat: caveat(of: workload, on: device))
+        }
+        if selection.memory.excludesDRAMRead { rows.removeAll { $0.workload.name == .bandwidth } }
+        let ceilings = rows.prefix { [.peak, .bandwidth].contains($0.workload.name) }.count
+        rows.insert(contentsOf: memory.filter { isSelected($0.workload) }, at: ceilings)
+        return rows
+    }
+
+    /// Only the processors' own kernels know more of memory than to read DRAM.
+    private func memoryRows(of device: Device) -> [MemoryPlanner.Sized] {
+        guard device.id == .cpu else { return [] }
+        let planner = MemoryPlanner(
+            topology: topology, threads: threads(of: device), memoryBytes: device.memoryBytes)
+        return selection.memory.rows(planner, suite: suite, named: selection.workloads)
     }
 
     /// Formats that were asked for are planned even where nothing computes them yet: the backend says so in a row.

@@ -112,6 +112,7 @@ public struct SessionRunner {
             let backend = environment.backends[device.backend]
         else { return TrialRecord(plan: plan, status: .skipped, reason: "no backend drives \(plan.device)") }
         if environment.isInterrupted() { return TrialRecord(plan: plan, status: .skipped, reason: "interrupted") }
+        if let refusal = plan.refusal { return TrialRecord(plan: plan, status: .unsupported, reason: refusal) }
         let runner = MeteredRunner(
             metering: environment.metering, conditions: environment.conditions(plan.threads),
             isInterrupted: environment.isInterrupted, progress: { environment.onEvent(.progress($0)) })

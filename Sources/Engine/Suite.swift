@@ -22,6 +22,10 @@ public struct Suite: Hashable, Sendable {
     public var contextTokens: [Int]
     /// Formats of the decode step's weights.
     public var weightFormats: [Precision]
+    /// The memory rows beside the read of DRAM, which every suite has.
+    public var memory: [MemoryRow]
+    /// How much of the matrix of NUMA nodes is measured.
+    public var numa: NUMAMatrix
     /// The model of the decode step, by its name in `Profiles/models`.
     public var model: String
     /// The longest measured part of a trial.
@@ -31,20 +35,39 @@ public struct Suite: Hashable, Sendable {
     /// How long idle power is watched, before and after.
     public var idleTime: Seconds
 
+    private static let usualMemory: [MemoryRow] = [
+        .stream(.copyPastCaches, .dram), .stream(.triad, .dram), .stream(.triadPastCaches, .dram),
+        .stream(.read, .l1), .stream(.read, .l2), .stream(.read, .l3),
+        .latency(.l1, .huge, chains: 1), .latency(.l2, .huge, chains: 1), .latency(.l3, .huge, chains: 1),
+        .latency(.dram, .huge, chains: 1), .latency(.dram, .small, chains: 1),
+    ]
+
+    private static let allMemory: [MemoryRow] =
+        MemoryLevel.allCases.reversed().flatMap { level in
+            StreamVariant.allCases.filter { level != .dram || $0 != .read }.map { .stream($0, level) }
+        }
+        + MemoryLevel.allCases.flatMap { level in [1, 8].map { .latency(level, .huge, chains: $0) } }
+        + [.latency(.dram, .small, chains: 1), .latency(.dram, .small, chains: 8)]
+
+    /// The latencies measured where a suite has none but the user names the workload.
+    static let usualLatencies = usualMemory.filter { if case .latency = $0 { true } else { false } }
+
     /// The suites there are.
     public static let all: [SuiteName: Suite] = [
         .quick: Suite(
             name: .quick, cpuMatrixEdges: [2_048], acceleratorMatrixEdges: [4_096], contextTokens: [128],
-            weightFormats: [.bf16], model: "tinyllama-1.1b", budget: Seconds(3.5), minimumTime: Seconds(2.5),
+            weightFormats: [.bf16], memory: [], numa: .none, model: "tinyllama-1.1b", budget: Seconds(3.5),
+            minimumTime: Seconds(2.5),
             idleTime: Seconds(2)),
         .standard: Suite(
             name: .standard, cpuMatrixEdges: [1_024, 2_048, 4_096], acceleratorMatrixEdges: [2_048, 4_096, 8_192],
-            contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], model: "tinyllama-1.1b", budget: Seconds(10),
-            minimumTime: Seconds(6), idleTime: Seconds(5)),
+            contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], memory: usualMemory, numa: .firstNode,
+            model: "tinyllama-1.1b", budget: Seconds(10), minimumTime: Seconds(6), idleTime: Seconds(5)),
         .full: Suite(
             name: .full, cpuMatrixEdges: [512, 1_024, 2_048, 4_096, 8_192],
             acceleratorMatrixEdges: [1_024, 2_048, 4_096, 8_192, 16_384], contextTokens: [128, 1_024, 2_047],
-            weightFormats: [.bf16, .f16], model: "tinyllama-1.1b", budget: Seconds(30), minimumTime: Seconds(20),
+            weightFormats: [.bf16, .f16], memory: allMemory, numa: .all, model: "tinyllama-1.1b", budget: Seconds(30),
+            minimumTime: Seconds(20),
             idleTime: Seconds(10)),
     ]
 }

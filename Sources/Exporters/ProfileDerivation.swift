@@ -83,7 +83,8 @@ extension Capability {
     private static func rate(of trial: TrialRecord) -> (CapabilityName, Double)? {
         switch trial.workload {
         case .peak: trial.flopsPerSecond.map { (.peakFlopsPerSecond, $0.rawValue) }
-        case .bandwidth: trial.bytesPerSecond.map { (.readBytesPerSecond, $0.rawValue) }
+        case .bandwidth: trial.isDRAMRead ? trial.bytesPerSecond.map { (.readBytesPerSecond, $0.rawValue) } : nil
+        case .latency: nil
         case .gemm: trial.flopsPerSecond.map { (.gemmFlopsPerSecond, $0.rawValue) }
         case .llm: trial.phase == "decode" ? trial.tokensPerSecond.map { (.decodeTokensPerSecond, $0) } : nil
         }

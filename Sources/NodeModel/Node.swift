@@ -72,12 +72,19 @@ public struct MeasurementConditions: Hashable, Codable, Sendable {
     @ExplicitNull public var clockVariation: Double?
     /// Thermal throttling events during the measurement, where the kernel counts them.
     @ExplicitNull public var throttleEvents: Int?
+    /// The clocks measured just before the timed part, with the processors still warm from the warm-up.
+    @ExplicitNull public var measuredClockBefore: ClockSpread?
+    /// The clocks measured just after it.
+    @ExplicitNull public var measuredClockAfter: ClockSpread?
 
     /// Creates conditions; everything defaults to unknown.
     public init(
         stealFraction: Double? = nil, busyFraction: Double? = nil, clockHertz: Hertz? = nil,
-        clockVariation: Double? = nil, throttleEvents: Int? = nil
+        clockVariation: Double? = nil, throttleEvents: Int? = nil, measuredClockBefore: ClockSpread? = nil,
+        measuredClockAfter: ClockSpread? = nil
     ) {
+        self._measuredClockBefore = ExplicitNull(wrappedValue: measuredClockBefore)
+        self._measuredClockAfter = ExplicitNull(wrappedValue: measuredClockAfter)
         self._clockVariation = ExplicitNull(wrappedValue: clockVariation)
         self._stealFraction = ExplicitNull(wrappedValue: stealFraction)
         self._busyFraction = ExplicitNull(wrappedValue: busyFraction)

@@ -16,10 +16,20 @@ public struct Limits: Hashable, Codable, Sendable {
 ///
 /// Base units throughout. Energy and what derives from it cover the timed window only.
 public struct TrialRecord: Hashable, Codable, Sendable {
-    /// The workload's name: `peak`, `bandwidth`, `gemm`, `llm`.
+    /// The workload's name: `peak`, `bandwidth`, `latency`, `gemm`, `llm`.
     public var workload: WorkloadName
     /// The device's id.
     public var device: DeviceID
+    /// `read`, `copy`, `triad`, `copy-nt` or `triad-nt`, for bandwidths.
+    @ExplicitNull public var variant: StreamVariant?
+    /// `l1`, `l2`, `l3` or `dram`, for memory workloads sized for one of them.
+    @ExplicitNull public var level: MemoryLevel?
+    /// Bytes of all memory a memory workload works on, over all threads.
+    @ExplicitNull public var workingSetBytes: Int?
+    /// The NUMA node whose processors compute, in rows of a NUMA matrix.
+    @ExplicitNull public var numaNode: Int?
+    /// The NUMA node whose memory is used, in rows of a NUMA matrix.
+    @ExplicitNull public var memoryNumaNode: Int?
     /// The operands' format.
     @ExplicitNull public var precision: Precision?
     /// The size in one word.
@@ -44,6 +54,8 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     @ExplicitNull public var flopsPerSecond: FlopsPerSecond?
     /// Bytes per second at the median.
     @ExplicitNull public var bytesPerSecond: BytesPerSecond?
+    /// Seconds from one dependent load to the next of the same chain, at the median.
+    @ExplicitNull public var latencySeconds: Double?
     /// The rate as a fraction of the measured ceiling of the same device: peak for compute, read bandwidth for the rest.
     @ExplicitNull public var fractionOfPeak: Double?
     /// Whether the result was verified in this run.
@@ -122,6 +134,11 @@ public struct TrialRecord: Hashable, Codable, Sendable {
         _shape = ExplicitNull(wrappedValue: plan.workload.shape)
         _reason = ExplicitNull(wrappedValue: reason)
         threads = plan.threads
+        _variant = ExplicitNull(wrappedValue: plan.workload.variant)
+        _level = ExplicitNull(wrappedValue: plan.workload.level)
+        _workingSetBytes = ExplicitNull(wrappedValue: plan.workload.workingSetBytes)
+        _numaNode = ExplicitNull(wrappedValue: plan.workload.placement?.computeNode)
+        _memoryNumaNode = ExplicitNull(wrappedValue: plan.workload.placement?.memoryNode)
         if case .decode(let step) = plan.workload {
             _model = ExplicitNull(wrappedValue: step.model.name)
             _quantization = ExplicitNull(wrappedValue: step.weights)
@@ -129,6 +146,15 @@ public struct TrialRecord: Hashable, Codable, Sendable {
             _batch = ExplicitNull(wrappedValue: 1)
             _contextTokens = ExplicitNull(wrappedValue: step.contextTokens)
         }
+    }
+}
+
+extension TrialRecord {
+    /// Whether this is a read of all DRAM by all threads, the only bandwidth that is a ceiling for anything.
+    ///
+    /// Records from before there were variants are such reads.
+    public var isDRAMRead: Bool {
+        workload == .bandwidth && numaNode == nil && (variant == nil || variant == .read && level == .dram)
     }
 }
 

@@ -12,6 +12,8 @@ public struct TrialPlan: Hashable, Codable, Sendable {
     public var minimumWindow: Seconds
     /// What is to be said of the figure whatever comes out, such as ``noCeiling``.
     public var caveat: String?
+    /// Why there is nothing to be measured, such as a cache the topology lacks; the row is then `unsupported`.
+    public var refusal: String?
 
     /// The caveat of a read that caches may have served: it is no ceiling for anything.
     public static let noCeiling = "less than four times the last-level caches was read: this may be a cache's figure"
@@ -19,9 +21,10 @@ public struct TrialPlan: Hashable, Codable, Sendable {
     /// Creates a plan for one trial.
     public init(
         workload: Workload, device: DeviceID, threads: [Int], budget: Seconds, minimumWindow: Seconds,
-        caveat: String? = nil
+        caveat: String? = nil, refusal: String? = nil
     ) {
         self.caveat = caveat
+        self.refusal = refusal
         self.workload = workload
         self.device = device
         self.threads = threads
@@ -130,6 +133,16 @@ public protocol PreparedWorkload: AnyObject {
     /// - Returns: What was checked and how far off it was.
     /// - Throws: ``TrialFailure`` when the device fails.
     func verify() throws -> Verification
+
+    /// Measures the clocks of the processors it runs on, within about a millisecond.
+    ///
+    /// - Returns: The clocks; `nil` where they cannot be measured, as on other devices.
+    func measuredClock() -> ClockSpread?
+}
+
+extension PreparedWorkload {
+    /// `nil`: the device's clock cannot be measured from here.
+    public func measuredClock() -> ClockSpread? { nil }
 }
 
 /// A way to compute: nodewatt's own CPU kernels, or OpenCL.

@@ -61,16 +61,21 @@ public enum Workload: Hashable, Codable, Sendable {
     case peak(Precision)
     /// Reads of `bytes` bytes that no cache can hold.
     case readBandwidth(bytes: Int)
+    /// A stream through some level of memory other than the read of DRAM.
+    case stream(MemoryStream)
+    /// Dependent loads.
+    case latency(PointerChase)
     /// A matrix product.
     case gemm(GEMMShape, Precision)
     /// One LLM decode step.
     case decode(DecodeStep)
 
-    /// The name on the command line and in records: `peak`, `bandwidth`, `gemm`, `llm`.
+    /// The name on the command line and in records: `peak`, `bandwidth`, `latency`, `gemm`, `llm`.
     public var name: WorkloadName {
         switch self {
         case .peak: .peak
-        case .readBandwidth: .bandwidth
+        case .readBandwidth, .stream: .bandwidth
+        case .latency: .latency
         case .gemm: .gemm
         case .decode: .llm
         }
@@ -81,7 +86,7 @@ public enum Workload: Hashable, Codable, Sendable {
         switch self {
         case .peak(let precision), .gemm(_, let precision): precision
         case .decode(let step): step.weights
-        case .readBandwidth: nil
+        case .readBandwidth, .stream, .latency: nil
         }
     }
 
@@ -90,6 +95,8 @@ public enum Workload: Hashable, Codable, Sendable {
         switch self {
         case .peak: nil
         case .readBandwidth(let bytes): "\(bytes)B"
+        case .stream(let stream): stream.shape
+        case .latency(let chase): chase.shape
         case .gemm(let shape, _): "\(shape)"
         case .decode(let step): step.model.name
         }
@@ -98,7 +105,7 @@ public enum Workload: Hashable, Codable, Sendable {
 
 /// The workloads a user can name.
 public enum WorkloadName: String, Codable, Sendable, CaseIterable {
-    case peak, bandwidth, gemm, llm
+    case peak, bandwidth, latency, gemm, llm
 }
 
 /// The countable work of one repetition of a workload.
@@ -109,9 +116,12 @@ public struct Work: Hashable, Codable, Sendable {
     public var bytes: Double?
     /// Tokens produced.
     public var tokens: Double?
+    /// Loads that had to wait for one another.
+    public var hops: Double?
 
     /// Creates an amount of work.
-    public init(flops: Flops? = nil, bytes: Double? = nil, tokens: Double? = nil) {
+    public init(flops: Flops? = nil, bytes: Double? = nil, tokens: Double? = nil, hops: Double? = nil) {
+        self.hops = hops
         self.flops = flops
         self.bytes = bytes
         self.tokens = tokens

@@ -60,6 +60,8 @@ public final class OpenCLSession {
             return try ProductWorkload(shape: shape, queue: queue, device: device, tuning: tuning, seed: seed)
         case .decode(let step):
             return try DecodeWorkload(step: step, queue: queue, device: device, tuning: tuning, seed: seed)
+        case .stream, .latency:
+            throw TrialFailure(.unsupported, "of memory the OpenCL kernels measure reads of DRAM only")
         case .peak(let precision), .gemm(_, let precision):
             throw TrialFailure(
                 .unsupported, "\(workload.name.rawValue) in \(precision.rawValue); the OpenCL kernels have f32")

@@ -19,6 +19,10 @@ extension WorkloadName: ExpressibleByArgument {}
 
 extension Precision: ExpressibleByArgument {}
 
+extension MemoryLevel: ExpressibleByArgument {}
+
+extension StreamVariant: ExpressibleByArgument {}
+
 /// Prints a document as JSON.
 func printDocument(_ document: some Encodable) throws {
     Terminal.line(try JSONDocument.text(document))

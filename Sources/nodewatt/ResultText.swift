@@ -48,7 +48,7 @@ struct ResultText {
 
     /// All lines.
     var lines: [String] {
-        [header, ""] + table + [""] + energyLines + carbonLines + problemLines + warningLines
+        [header, ""] + table + [""] + clockLines + energyLines + carbonLines + problemLines + warningLines
     }
 
     private var header: String {
@@ -72,6 +72,18 @@ struct ResultText {
             count += trials.count
         }
         return table.lines.enumerated().flatMap { index, line in (titles[index].map { [$0] } ?? []) + [line] }
+    }
+
+    /// The processors' clocks as measured beside the trials, slowest to fastest.
+    private var clockLines: [String] {
+        let spreads = session.trials.compactMap(\.conditions).flatMap {
+            [$0.measuredClockBefore, $0.measuredClockAfter].compactMap(\.self)
+        }
+        guard let low = spreads.map(\.lowHertz.rawValue).min(), let high = spreads.map(\.highHertz.rawValue).max(),
+            let median = Statistics.median(spreads.map(\.medianHertz.rawValue))
+        else { return [] }
+        let gigahertz = [median, low, high].map { UnitFormat.fixed($0 / 1e9, places: 2) }
+        return ["Clock: \(gigahertz[0]) GHz measured beside the trials, from \(gigahertz[1]) to \(gigahertz[2])."]
     }
 
     private var energyLines: [String] {

@@ -12,7 +12,9 @@ struct SelectionOptions: ParsableArguments {
         help: "Devices: cpu, opencl:<platform>:<device>, or a PCI address. Default: all.")
     var device: [String] = []
 
-    @Option(name: .long, parsing: .upToNextOption, help: "Workloads: peak, bandwidth, gemm, llm. Default: all.")
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: "Workloads: peak, bandwidth, latency, gemm, llm. Default: the suite's.")
     var workload: [WorkloadName] = []
 
     @Option(
@@ -35,13 +37,26 @@ struct SelectionOptions: ParsableArguments {
     @Option(help: "CPU threads. Default: one per core, within the control group's quota.")
     var threads: Int?
 
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: "Memory levels of bandwidth and latency: l1, l2, l3, dram. Default: the suite's.")
+    var level: [MemoryLevel] = []
+
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: "Bandwidths: read, copy, triad, copy-nt, triad-nt (with non-temporal stores). Default: the suite's.")
+    var variant: [StreamVariant] = []
+
+    @Option(help: "Bytes of each thread in bandwidth and latency, in place of what fits a level; a multiple of 64.")
+    var workingSet: Int?
+
     @Option(help: "Seed of all random data.")
     var seed: UInt32 = 1
 
     /// Whether anything less than the whole suite is measured.
     var narrows: Bool {
-        let lists = [device.isEmpty, workload.isEmpty, precision.isEmpty]
-        let values: [Any?] = [shape, model, quantization, prompt, threads]
+        let lists = [device.isEmpty, workload.isEmpty, precision.isEmpty, level.isEmpty, variant.isEmpty]
+        let values: [Any?] = [shape, model, quantization, prompt, threads, workingSet]
         return lists.contains(false) || values.contains { $0 != nil }
     }
 
@@ -67,7 +82,22 @@ struct SelectionOptions: ParsableArguments {
         }
         return TrialSelection(
             workloads: workload, precisions: precision, shape: shape, quantization: quantization?.precision,
-            contextTokens: prompt, threads: threads)
+            contextTokens: prompt, threads: threads, memory: try memorySelection())
+    }
+
+    /// What of memory is measured.
+    private func memorySelection() throws -> MemorySelection {
+        let memory = MemorySelection(levels: level, variants: variant, workingSetBytes: workingSet)
+        guard memory != MemorySelection() else { return memory }
+        guard workload.contains(.bandwidth) || workload.contains(.latency) else {
+            throw UsageError("--level, --variant and --working-set need --workload bandwidth or latency")
+        }
+        guard let workingSet else { return memory }
+        guard level.isEmpty else { throw UsageError("--level and --working-set exclude each other") }
+        guard workingSet > 0, workingSet % 64 == 0 else {
+            throw UsageError("--working-set \(workingSet): expected a multiple of 64 bytes, e.g. 524288")
+        }
+        return memory
     }
 }
 

@@ -6,7 +6,7 @@ enum TrialText {
     static func name(_ workload: Workload) -> String {
         switch workload {
         case .peak(let precision): "peak \(precision.rawValue)"
-        case .readBandwidth(let bytes): "read bandwidth \(UnitFormat.bytes(Double(bytes)))"
+        case .readBandwidth, .stream, .latency: MemoryText.name(workload)
         case .gemm(let shape, let precision): "gemm \(precision.rawValue) \(square(shape))"
         case .decode(let step): "llm decode \(step.weights.rawValue) \(step.model.name), context \(step.contextTokens)"
         }
@@ -17,7 +17,7 @@ enum TrialText {
         let precision = trial.precision.map { " \($0.rawValue)" } ?? ""
         switch trial.workload {
         case .peak: return "peak\(precision)"
-        case .bandwidth: return "read \(trial.bytes.map(UnitFormat.bytes) ?? trial.shape ?? "")"
+        case .bandwidth, .latency: return MemoryText.name(trial)
         case .gemm: return "gemm\(precision) \(trial.shape.flatMap(GEMMShape.init).map(square) ?? "")"
         case .llm: return "decode\(precision) \(trial.model ?? "")"
         }
@@ -27,6 +27,7 @@ enum TrialText {
     static func speed(_ work: Work, seconds: Seconds) -> String {
         if let tokens = work.tokens { return "\(UnitFormat.digits(tokens / seconds.rawValue)) tokens/s" }
         if let flops = work.flops { return UnitFormat.scaled((flops / seconds).rawValue, "FLOPS") }
+        if let hops = work.hops { return UnitFormat.nanoseconds(seconds.rawValue / hops) }
         if let bytes = work.bytes { return UnitFormat.scaled(bytes / seconds.rawValue, "B/s") }
         return ""
     }
@@ -34,6 +35,7 @@ enum TrialText {
     /// The main speed of a record.
     static func speed(_ trial: TrialRecord) -> String {
         guard let seconds = trial.medianSeconds else { return "" }
+        if let latency = trial.latencySeconds { return UnitFormat.nanoseconds(latency) }
         let tokens = trial.workload == .llm ? 1.0 : nil
         return speed(Work(flops: trial.flops, bytes: trial.bytes, tokens: tokens), seconds: Seconds(seconds))
     }

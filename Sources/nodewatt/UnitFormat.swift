@@ -15,6 +15,9 @@ enum UnitFormat {
         return "\(digits(value)) \(unit)"
     }
 
+    /// A latency, always in nanoseconds, so that a column of them compares at a glance.
+    static func nanoseconds(_ seconds: Double) -> String { "\(digits(seconds * 1e9)) ns" }
+
     /// About four significant digits without an exponent.
     static func digits(_ value: Double) -> String {
         guard value.isFinite else { return "–" }

@@ -53,6 +53,34 @@ import Testing
         #expect(record.disturbances.isEmpty)
     }
 
+    @Test func latencyIsTheTimeOfOneHop() throws {
+        var measurement = Self.measurement(samples: [0.9e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1.1e-3])
+        measurement.work = Work(hops: 4_000)
+        let plan = TrialPlan(
+            workload: .latency(PointerChase(level: .l2, bytes: 1 << 19)), device: .cpu, threads: [0],
+            budget: Seconds(1), minimumWindow: Seconds(0))
+        let record = TrialDerivation.record(
+            plan: plan, device: .cpu, measurement: measurement, ceilings: DeviceCeilings(), idle: IdleBaseline(),
+            site: Self.site)
+        #expect(record.latencySeconds == 1e-3 / 4_000)
+        #expect(record.bytesPerSecond == nil && record.fractionOfPeak == nil)
+        let limits = try #require(record.ci95["latency_seconds"])
+        #expect(limits.low <= 2.5e-7 && limits.high >= 2.5e-7 && limits.low < limits.high)
+    }
+
+    @Test func aClockThatMovedIsADisturbance() {
+        func disturbances(_ after: Double) -> [String] {
+            var measurement = Self.measurement()
+            measurement.conditions.measuredClockBefore = ClockSpread(
+                lowHertz: Hertz(3e9), medianHertz: Hertz(3e9), highHertz: Hertz(3e9))
+            measurement.conditions.measuredClockAfter = ClockSpread(
+                lowHertz: Hertz(after), medianHertz: Hertz(after), highHertz: Hertz(after))
+            return record(measurement).disturbances
+        }
+        #expect(disturbances(2.95e9).isEmpty)
+        #expect(disturbances(2.5e9) == ["the measured clock went from 3.0 to 2.5 GHz"])
+    }
+
     @Test func aWrongResultHasNoSpeed() {
         let record = record(Self.measurement(passed: false))
         #expect(record.status == .failed)

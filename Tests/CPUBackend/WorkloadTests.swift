@@ -41,28 +41,6 @@ import Testing
     }
 }
 
-@Suite struct ReadTests {
-    @Test func everyByteIsReadEveryTime() throws {
-        for name in Here.instructionSets {
-            let workload = try Here.prepare(.readBandwidth(bytes: (3 << 20) + 64), isa: name)
-            let batch = try workload.run(repetitions: 3)
-            #expect(batch.end > batch.start && batch.repetitions == 3)
-            let outcome = try workload.verify()
-            #expect(outcome.passed, "\(name): \(outcome.detail ?? "")")
-            #expect(workload.work.bytes == Double((3 << 20) + 64))
-        }
-    }
-
-    @Test func wrongSumIsCaught() throws {
-        let prepared = try Here.prepare(.readBandwidth(bytes: 1 << 20), isa: Here.instructionSets[0])
-        let workload = try #require(prepared as? ReadWorkload)
-        _ = try workload.run(repetitions: 2)
-        #expect(try workload.verification(of: workload.sums).passed)
-        #expect(try !workload.verification(of: workload.sums.map { $0 &+ 1 }).passed)
-        #expect(try !workload.verification(of: []).passed)
-    }
-}
-
 @Suite struct ProductTests {
     private static let shapes = [
         GEMMShape(m: 1, n: 1, k: 1), GEMMShape(m: 7, n: 13, k: 5), GEMMShape(m: 33, n: 129, k: 65),

@@ -21,7 +21,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "run --no-such-option", "run --suite huge", "run --workload sort", "run --shape 0x1x2", "run --threads 0",
+        "run --no-such-option", "run --suite huge", "run --workload sort", "run --shape 0x1x2", "run --level l1",
+        "run --workload bandwidth --working-set 0", "run --workload latency --working-set 100",
+        "run --workload bandwidth --variant scale", "run --workload latency --level l9",
+        "run --threads 0",
         "run --device opencl:99:0", "run --quantization i8", "run --prompt 0", "topology --xml a --synthetic b",
         "meter", "carbon", "carbon --joules-per-token -1", "nonsense", "run --zone ATLANTIS", "run --model gpt-99",
         "run --pue 0.5", "carbon --joules-per-token 1 --green-share 2 --residual-zone CN-RESIDUAL",

@@ -59,5 +59,31 @@ import Testing
         #expect(try plans().allSatisfy { $0.minimumWindow >= Seconds(5) })
     }
 
+    @Test func namedLatencyIsMeasuredInAnySuite() throws {
+        let selection = TrialSelection(workloads: [.latency])
+        #expect(try plans(selection).map(\.workload.level) == [.l1, .l2, .l3, .dram, .dram])
+        #expect(try plans(selection).allSatisfy { $0.threads == [0] })
+    }
+
+    @Test func levelsAndVariantsReplaceTheSuites() throws {
+        let memory = MemorySelection(levels: [.dram, .l3], variants: [.read, .triadPastCaches])
+        let rows = try plans(TrialSelection(workloads: [.bandwidth], memory: memory))
+        #expect(rows.map(\.workload.variant) == [.read, .triadPastCaches, .read, .triadPastCaches])
+        #expect(rows.map(\.workload.level) == [.dram, .dram, .l3, .l3])
+        let own = MemorySelection(variants: [.copy], workingSetBytes: 1 << 20)
+        let chosen = try plans(TrialSelection(workloads: [.bandwidth], memory: own))
+        #expect(chosen.map(\.workload.shape) == ["copy-1048576Bx2"])
+    }
+
+    @Test func onlyTheProcessorsHaveMoreMemoryRows() throws {
+        var device = Simulated.device
+        device.id = DeviceID(rawValue: "opencl:0:0")
+        device.backend = "opencl"
+        let selection = TrialSelection(workloads: [.bandwidth, .latency])
+        #expect(try plans(selection, device: device).map(\.workload.shape) == ["2147483648B"])
+        let copies = MemorySelection(variants: [.copy])
+        #expect(try plans(TrialSelection(workloads: [.bandwidth], memory: copies), device: device).isEmpty)
+    }
+
     @Test func everySuiteIsThere() { #expect(Set(Suite.all.keys) == Set(SuiteName.allCases)) }
 }

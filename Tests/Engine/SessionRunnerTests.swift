@@ -8,7 +8,8 @@ import Testing
     private let store = MemoryStore()
 
     private func run(
-        isThisSystem: Bool = true, interruptAfter: Int = .max, onEvent: @escaping (SessionEvent) -> Void = { _ in }
+        isThisSystem: Bool = true, interruptAfter: Int = .max, plans: [TrialPlan]? = nil,
+        onEvent: @escaping (SessionEvent) -> Void = { _ in }
     ) throws -> SessionRecord {
         var runs = 0
         backend.onRun = { runs += 1 }
@@ -22,7 +23,7 @@ import Testing
         let planner = Planner(
             suite: suite, selection: TrialSelection(), model: Simulated.model, topology: Simulated.topology(),
             minimumWindow: Seconds(0.2))
-        return try runner.run(planner.plan([Simulated.device]))
+        return try runner.run(plans ?? planner.plan([Simulated.device]))
     }
 
     @Test func measuresAndStoresEveryTrial() throws {
@@ -35,6 +36,12 @@ import Testing
         #expect(session.trials.allSatisfy { $0.gramsCo2ePerMillionTokens != nil })
         #expect(store.trials.count == 4 && store.finished?.endedAt != nil)
         #expect(metering.open == 0)
+    }
+
+    @Test func clocksAreMeasuredBeforeAndAfter() throws {
+        let conditions = try #require(try run().trials.first?.conditions)
+        #expect(conditions.measuredClockBefore?.medianHertz == Hertz(1e9))
+        #expect(conditions.measuredClockAfter?.medianHertz == Hertz(2e9))
     }
 
     @Test func samplesForTheWholeMinimumTime() throws {
@@ -59,6 +66,31 @@ import Testing
         #expect(session.trials.first?.reason == "no such unit")
         #expect(session.trials.last?.reason == "device lost")
         #expect(metering.open == 0)
+    }
+
+    @Test func whatTheTopologyLacksIsARowAndNothingRuns() throws {
+        let plan = TrialPlan(
+            workload: .latency(PointerChase(level: .l3, bytes: 0)), device: .cpu, threads: [0], budget: Seconds(1),
+            minimumWindow: Seconds(0), refusal: "no such cache")
+        let session = try run(plans: [plan])
+        #expect(session.trials.map(\.status) == [.unsupported])
+        #expect(session.trials.first?.reason == "no such cache" && session.trials.first?.latencySeconds == nil)
+        #expect(backend.prepared.isEmpty && metering.open == 0)
+    }
+
+    @Test func onlyTheReadOfDRAMIsACeiling() throws {
+        let stream = MemoryStream(.read, level: .l1, bytesPerThread: 1 << 14, threads: 2)
+        let plans = [
+            Workload.stream(stream), .decode(DecodeStep(model: Simulated.model, weights: .bf16, contextTokens: 1)),
+        ]
+        .map {
+            TrialPlan(workload: $0, device: .cpu, threads: [0, 1], budget: Seconds(1), minimumWindow: Seconds(0.1))
+        }
+        #expect(try run(plans: plans).trials.last?.fractionOfPeak == nil)
+        let read = TrialPlan(
+            workload: .readBandwidth(bytes: 1 << 30), device: .cpu, threads: [0, 1], budget: Seconds(1),
+            minimumWindow: Seconds(0.1))
+        #expect(try run(plans: [read] + plans).trials.last?.fractionOfPeak != nil)
     }
 
     @Test func interruptionKeepsWhatWasMeasured() throws {

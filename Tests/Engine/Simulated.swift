@@ -30,10 +30,16 @@ final class ScriptedWorkload: PreparedWorkload {
     private let onRun: () -> Void
     private var now = MonotonicInstant(nanoseconds: 1_000)
     private var verifications = 0
+    private var clocks = 0
 
     init(behaviour: ScriptedBackend.Behaviour, onRun: @escaping () -> Void) {
         self.behaviour = behaviour
         self.onRun = onRun
+    }
+
+    func measuredClock() -> ClockSpread? {
+        clocks += 1
+        return ClockSpread(lowHertz: Hertz(1e9), medianHertz: Hertz(1e9 * Double(clocks)), highHertz: Hertz(9e9))
     }
 
     func run(repetitions: Int) throws -> TimedBatch {

@@ -106,17 +106,27 @@ package enum SessionExamples {
         trial.bytes = 2e9
         trial.flopsPerSecond = FlopsPerSecond(2e10)
         trial.bytesPerSecond = BytesPerSecond(2e10)
+        trial.latencySeconds = 1e-7
+        trial.variant = .triadPastCaches
+        trial.level = .dram
+        trial.workingSetBytes = 1 << 30
+        trial.numaNode = 0
+        trial.memoryNumaNode = 1
         trial.fractionOfPeak = 0.875
         trial.verified = true
         trial.verification = Verification(passed: true, method: "oracle", worst: 0.25, detail: "nothing")
         setEnergy(&trial)
         trial.repetitions = 4
         trial.conditions = MeasurementConditions(
-            stealFraction: 0.01, busyFraction: 0.9, clockHertz: Hertz(3.3e9), throttleEvents: 1)
+            stealFraction: 0.01, busyFraction: 0.9, clockHertz: Hertz(3.3e9), throttleEvents: 1,
+            measuredClockBefore: clock, measuredClockAfter: clock)
         trial.disturbances = ["1 % of the time was given to others"]
         trial.notes = ["isa": "avx512", "block_size": "6x64"]
         return trial
     }
+
+    private static let clock = ClockSpread(
+        lowHertz: Hertz(3.2e9), medianHertz: Hertz(3.3e9), highHertz: Hertz(3.4e9))
 
     private static func setEnergy(_ trial: inout TrialRecord) {
         trial.energyJoules = Joules(50)

@@ -100,6 +100,7 @@ struct SchemaTests {
         let trial = [
             "workload", "device", "precision", "shape", "status", "reason", "samples_seconds", "median_seconds",
             "ci95_low_seconds", "ci95_high_seconds", "flops", "bytes", "flops_per_second", "bytes_per_second",
+            "latency_seconds",
             "fraction_of_peak", "verified", "energy_joules", "energy_net_joules", "power_watts", "energy_grade",
             "energy_sources", "flops_per_watt", "model", "quantization", "phase", "batch", "context_tokens",
             "tokens_per_second", "joules_per_token", "grams_co2e_per_million_tokens",
@@ -118,7 +119,8 @@ struct SchemaTests {
         let changes: [(String, String?)] = [
             ("trials/0/verified", "false"), ("trials/0/energy_grade", #""none""#), ("trials/0/status", #""failed""#),
             ("trials/1/reason", "null"), ("trials/0/samples_seconds/0", "0"), ("trials/0/energy_joules", #""50 J""#),
-            ("trials/1/flops_per_second", "1"), ("started_at", #""2026-01-02 03:04:05""#),
+            ("trials/1/flops_per_second", "1"), ("trials/1/latency_seconds", "1"),
+            ("started_at", #""2026-01-02 03:04:05""#),
         ]
         let found = try Self.violations(
             JSONDocument.text(SessionExamples.full()), schema: Self.sessionSchema, changes: changes)

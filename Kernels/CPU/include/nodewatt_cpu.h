@@ -83,6 +83,8 @@ typedef struct nw_memory nw_memory;
 
 /// Reserves `bytes` bytes; pages come at first touch.
 nw_status nw_memory_create(size_t bytes, nw_memory **memory);
+/// The same without huge pages, to show what they are worth.
+nw_status nw_memory_create_small_pages(size_t bytes, nw_memory **memory);
 void nw_memory_destroy(nw_memory *memory);
 void *nw_memory_bytes(const nw_memory *memory);
 size_t nw_memory_size(const nw_memory *memory);
@@ -113,23 +115,6 @@ typedef enum nw_fill_kind {
 /// The team's threads write contiguous shares of equal size, so that first touch puts each share near its thread.
 nw_status nw_fill(nw_team *team, const nw_isa *isa, void *destination, nw_fill_kind kind, uint32_t key,
                   uint64_t first, size_t count);
-
-// ---- Reading memory --------------------------------------------------------------------------------------------
-
-/// Reads `bytes` bytes (a multiple of 64) from memory, each thread its own slice, and adds them as 32-bit words.
-typedef struct nw_read nw_read;
-
-/// Allocates, and fills with words of the stream `key` by the threads that will read them.
-nw_status nw_read_create(nw_team *team, const nw_isa *isa, size_t bytes, uint32_t key, nw_read **read);
-void nw_read_destroy(nw_read *read);
-/// Reads everything `repetitions` times.
-nw_status nw_read_run(nw_read *read, int64_t repetitions, nw_interval *interval);
-/// The first byte of a thread's slice, and its size.
-const void *nw_read_slice(const nw_read *read, int thread, size_t *bytes);
-/// A thread's sum over all repetitions of the last run, modulo 2^32.
-uint32_t nw_read_sum(const nw_read *read, int thread);
-/// The sum of a thread's slice modulo 2^32 by a plain scalar loop that shares no code with the timed one.
-nw_status nw_read_expected(nw_read *read, uint32_t *sums);
 
 // ---- Decode step -----------------------------------------------------------------------------------------------
 
