@@ -17,11 +17,15 @@ ARGS ?= --suite quick
 # What building and running need; the OpenCL loader and PoCL are optional at run time but part of a full run.
 PACKAGES := libhwloc-dev libpowercap-dev libsqlite3-dev pkg-config opencl-headers ocl-icd-libopencl1 pocl-opencl-icd
 # What the tests need beside: a JSON Schema validator, a shell linter, namespaces and a feeder for the RAPL fixture.
-TEST_PACKAGES := python3 python3-jsonschema shellcheck util-linux hwloc
+TEST_PACKAGES := python3 python3-jsonschema shellcheck util-linux hwloc binutils
+# The kernels of 64-bit Arm processors are run everywhere; elsewhere that takes a cross-compiler's libraries and an emulator.
+ifneq ($(shell uname -m),aarch64)
+TEST_PACKAGES += gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+endif
 FORMATTED := Package.swift Sources Kernels Tests
-SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh)
+SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh Tests/Kernels/*.sh)
 
-.PHONY: help setup setup-test build bench test lint format dist bench-peers clean
+.PHONY: help setup setup-test build bench test test-kernels lint format dist bench-peers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,7 +59,11 @@ bench: build ## the main job: benchmark and meter this node
 
 test: setup-test lint ## build everything, run all tests
 	swift build $(SWIFT_FLAGS) --build-tests
+	bash Tests/Kernels/check_kernels.sh .build/kernels $(BIN)/CPUKernels.build
 	swift test $(SWIFT_FLAGS) --skip-build
+
+test-kernels: setup-test ## the C kernels alone: inner loops, results, emulated Arm processors
+	bash Tests/Kernels/check_kernels.sh .build/kernels
 
 lint: ## check formatting, documentation rules and shell scripts
 	swift format lint --strict --recursive --parallel $(FORMATTED)
