@@ -18,8 +18,8 @@ ARGS ?= --suite quick
 PACKAGES := libhwloc-dev libpowercap-dev libsqlite3-dev pkg-config opencl-headers ocl-icd-libopencl1 pocl-opencl-icd
 # What the tests need beside: a JSON Schema validator, a shell linter, namespaces and a feeder for the RAPL fixture.
 TEST_PACKAGES := python3 python3-jsonschema shellcheck util-linux hwloc binutils
-# The kernels of 64-bit Arm processors are run everywhere; elsewhere that takes a cross-compiler's libraries and an emulator.
-ifneq ($(shell uname -m),aarch64)
+# The kernels of 64-bit Arm processors are run on x86-64 too, which takes a cross-compiler's libraries and an emulator.
+ifeq ($(shell uname -m),x86_64)
 TEST_PACKAGES += gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 endif
 FORMATTED := Package.swift Sources Kernels Tests
@@ -62,7 +62,7 @@ test: setup-test lint ## build everything, run all tests
 	bash Tests/Kernels/check_kernels.sh .build/kernels $(BIN)/CPUKernels.build
 	swift test $(SWIFT_FLAGS) --skip-build
 
-test-kernels: setup-test ## the C kernels alone: inner loops, results, emulated Arm processors
+test-kernels: setup-test ## the C kernels alone: inner loops, results, here and emulated
 	bash Tests/Kernels/check_kernels.sh .build/kernels
 
 lint: ## check formatting, documentation rules and shell scripts
