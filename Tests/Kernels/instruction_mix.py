@@ -1,9 +1,14 @@
-"""What the inner loops of the kernels have to consist of. To add a kernel: one line."""
+"""What the inner loops of the kernels have to consist of. To add a kernel: one line.
+
+Every translation unit isa_*.c has to have one.
+"""
 
 from typing import NamedTuple
 
 FMA_PS = r"vfmadd(132|213|231)ps"
-XMM, YMM, ZMM, NEON_F32 = r"%xmm\d+", r"%ymm\d+", r"%zmm\d+", r"v\d+\.(4s|s\[\d\])"
+XMM, YMM, ZMM = r"%xmm\d+", r"%ymm\d+", r"%zmm\d+"
+NEON_F32, NEON_PAIR = r"v\d+\.(4s|s\[\d\])", r"v\d+\.(2s|s\[\d\])"
+COPIES = "fmla overwrites its addend, so x*x + c needs copies of c, and those need more registers than there are"
 
 
 class Loop(NamedTuple):
@@ -33,9 +38,13 @@ X86_64 = [
     Loop("isa_avx2", "gemm_tile", "tile", 12, (FMA_PS,), YMM),
     # Without a fused multiply-add a step is two instructions.
     Loop("isa_scalar", "peak", "peak", 8, ("mulss", "addss"), XMM),
+    Loop("isa_scalar", "gemm_tile", "tile", 12, ("mulss", "addss"), XMM,
+         wanting="twelve sums, four elements of B and the products of both are more than 16 registers"),
 ]
 AARCH64 = [
-    Loop("isa_neon", "peak", "peak", 24, ("fmla",), NEON_F32,
-         wanting="fmla overwrites its addend, so x*x + c needs a copy of c and runs out of registers"),
+    Loop("isa_neon", "peak", "peak", 24, ("fmla",), NEON_F32, wanting=COPIES),
     Loop("isa_neon", "gemm_tile", "tile", 24, ("fmla",), NEON_F32),
+    # The compiler puts one lane's work into the low half of a vector.
+    Loop("isa_scalar", "peak", "peak", 8, ("fmla",), NEON_PAIR, wanting=COPIES),
+    Loop("isa_scalar", "gemm_tile", "tile", 12, ("fmla",), NEON_PAIR),
 ]
