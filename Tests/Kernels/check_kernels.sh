@@ -25,6 +25,10 @@ fail() {
     echo "check_kernels.sh: $1" >&2
     exit 2
 }
+# The compiler that compiles the program: an older clang of the system may come first in PATH.
+toolchain=$(swift -print-target-info 2>/dev/null | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1|p') || true
+clang=$toolchain/bin/clang
+[[ -x $clang ]] || clang=clang
 need() { command -v "$1" >/dev/null || fail "no $1 in PATH: $2"; }
 
 # compile ARCHITECTURE CLANG_OPTION…: objects of kernels, self-test and planted loops, and the linked self-test.
@@ -34,10 +38,10 @@ compile() {
     rm -rf -- "$out"
     mkdir -p "$out"
     for source in "$kernels"/*.c "$here"/*.c; do
-        clang "$@" "${flags[@]}" -c "$source" -o "$out/$(basename "$source" .c).o"
+        "$clang" "$@" "${flags[@]}" -c "$source" -o "$out/$(basename "$source" .c).o"
     done
     mv "$out/planted_kernels.o" "$work/planted_$architecture.o"
-    clang "$@" "$out"/*.o -o "$work/self_test_$architecture" -lpthread -lm
+    "$clang" "$@" "$out"/*.o -o "$work/self_test_$architecture" -lpthread -lm
 }
 check_mix() { python3 "$here/check_instruction_mix.py" "$1" "$2" "$work/planted_$1.o"; }
 
@@ -46,7 +50,7 @@ run() {
     local name=$1 log
     shift
     log=$work/self_test.log
-    if "$@" >"$log" 2>&1; then
+    if timeout 120 "$@" >"$log" 2>&1; then
         sed -n "s/^\(.*: not run: .*\)/$name: \1/p" "$log"
         echo "$name: $(tail -n 1 "$log") ($(sed -n 's/: fill: right//p' "$log" | paste -sd' '))"
     else
@@ -65,7 +69,7 @@ emulate() {
     done
 }
 
-need clang "it comes with Swift"
+need "$clang" "it comes with Swift"
 need objdump "install the Debian package binutils"
 need python3 "install the Debian package python3"
 failed=0

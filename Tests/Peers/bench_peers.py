@@ -95,7 +95,7 @@ def summarise(entries):
         "ours": median([e["ours"] for e in entries]),
         "peer": median([e["peer"] for e in entries]),
         "ratio": median([quotient(e["ours"], e["peer"]) for e in entries]),
-        "of_peak": median([quotient(e["ours"], statistics.mean(p[:2])) if p else None for e, p in zip(entries, peaks)]),
+        "of_peak": median([quotient(e["ours"], max(p[:2])) if p else None for e, p in zip(entries, peaks)]),
         "disturbed": f"{sum(bool(p) and max(p) / min(p) > DISTURBED for p in peaks)} of {len(entries)}",
     }
 
@@ -155,8 +155,8 @@ def print_table(figures, entries):
     fewest, most = min(map(len, by_name.values())), max(map(len, by_name.values()))
     rounds = f"{most}" if fewest == most else f"{fewest} to {most}"
     print(f"\nMedians of {rounds} rounds, in turn; G/s. Ratio: nodewatt over peer, median of the rounds' ratios; wanted 1.00 "
-          f"is met from {1 - NOISE:.2f}.\nOf peak: of the register-only peak measured before and after. Disturbed: rounds "
-          f"in which that peak changed by more than {DISTURBED - 1:.0%}.")
+          f"is met from {1 - NOISE:.2f}.\nOf peak: of the register-only peak, the higher of before and after. Disturbed: "
+          f"rounds in which that peak changed by more than {DISTURBED - 1:.0%}.")
     for name, of_one in by_name.items():
         for key in ("reason", "peer_reason"):
             for reason in sorted({e[key] for e in of_one if e[key]}):

@@ -56,7 +56,13 @@ class Rounds(unittest.TestCase):
 
     def test_disturbed_round_is_seen(self):
         programs = Scripted([90e9, 90e9], [90e9, 90e9], [100e9, 100e9, 90e9, 100e9, 100e9, 100e9])
-        self.assertEqual(bench_peers.summarise(entries([self.figure], programs, 2))["disturbed"], "1 of 2")
+        s = bench_peers.summarise(entries([self.figure], programs, 2))
+        self.assertEqual(s["disturbed"], "1 of 2")
+        self.assertAlmostEqual(s["of_peak"], 0.9)
+
+    def test_lower_peak_never_flatters(self):
+        programs = Scripted([90e9], [90e9], [50e9, 100e9, 50e9])
+        self.assertAlmostEqual(bench_peers.summarise(entries([self.figure], programs, 1))["of_peak"], 0.9)
 
     def test_words(self):
         for ratio, of_peak, word in ((0.99, 0.97, "yes"), (0.989, 0.99, "no"), (1.2, 0.969, "no"), (None, 1, "not measured")):
