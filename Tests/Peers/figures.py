@@ -35,6 +35,8 @@ class Group(NamedTuple):
 NOISE = 0.01
 
 FLOPS, BYTES = "flops_per_second", "bytes_per_second"
+# The shape of the read of DRAM.
+DRAM = r"\d+B"
 # As nodewatt, oneDNN and the peak name a precision. oneDNN's faster product of 8-bit integers is the unsigned one.
 ONEDNN = {"f32": "f32", "bf16": "bf16", "f16": "f16", "i8": "u8s8"}
 PEAK = {"f32": "f32", "bf16": "bf16", "f16": "f32", "i8": "i8"}
@@ -58,11 +60,16 @@ ODD_SHAPES = (
 SKINNY_SHAPES = [f"{m}x4096x4096" for m in (4, 8, 16, 32, 64)]
 
 
-def read_of(level, pattern, wanted):
+def read_of(level, options, pattern, wanted):
     """A read of one level of memory against likwid-bench at the same working set."""
     return Figure(
-        f"{level} read", "bandwidth", "--device cpu --workload bandwidth",
+        f"{level} read", "bandwidth", f"--device cpu --workload bandwidth {options}".strip(),
         {"workload": "bandwidth", "shape": pattern}, BYTES, ("likwid_read", "{bytes}"), wanted=wanted)
+
+
+def cache_read(level):
+    name = level.lower()
+    return read_of(level, f"--level {name} --variant read", rf"read-{name}-\d+Bx\d+", 0.95)
 
 
 def vector_product(format):
@@ -71,10 +78,8 @@ def vector_product(format):
         f"GEMV {format} 4096x11008", "GEMV",
         f"--device cpu --workload bandwidth gemv --shape 4096x11008 --quantization {format}",
         {"workload": "gemv", "shape": ".*4096x11008.*"}, BYTES,
-        ("same_run", {"workload": "bandwidth", "shape": r"\d+B"}, BYTES), wanted=0.95)
+        ("same_run", {"workload": "bandwidth", "shape": DRAM}, BYTES), wanted=0.95)
 
-
-DRAM = r"\d+B"
 
 FIGURES = [
     *cubes("f32", wanted=1.00, of_peak=0.97),
@@ -84,10 +89,8 @@ FIGURES = [
     *(product(f"odd {precision}", precision, shape) for precision in ("f32", "bf16", "i8") for shape in ODD_SHAPES),
     *(product(f"skinny {precision}", precision, shape) for precision in ("f32", "bf16") for shape in SKINNY_SHAPES),
     *map(vector_product, ("q8_0", "q4_0", "f16", "bf16")),
-    read_of("DRAM", DRAM, 1.00),
-    read_of("L1", r"read-l1-\d+Bx\d+.*", 0.95),
-    read_of("L2", r"read-l2-\d+Bx\d+.*", 0.95),
-    read_of("L3", r"read-l3-\d+Bx\d+.*", 0.95),
+    read_of("DRAM", "", DRAM, wanted=1.00),
+    *map(cache_read, ("L1", "L2", "L3")),
     Figure("OpenCL peak f32", "OpenCL", "--device {opencl} --workload peak --precision f32", {"workload": "peak"}, FLOPS,
            ("clpeak", "--compute-sp", r"float\d* *: *([\d.]+)")),
     Figure("OpenCL GEMM f32", "OpenCL", "--device {opencl} --workload gemm --precision f32 --shape 2048",
