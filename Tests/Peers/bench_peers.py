@@ -154,9 +154,9 @@ def print_table(figures, entries):
         print("  ".join(cells).rstrip())
     fewest, most = min(map(len, by_name.values())), max(map(len, by_name.values()))
     rounds = f"{most}" if fewest == most else f"{fewest} to {most}"
-    print(f"\nMedians of {rounds} rounds, in turn; G/s. Ratio: nodewatt over peer, median of the rounds' ratios; wanted 1.00 "
-          f"is met from {1 - NOISE:.2f}.\nOf peak: of the register-only peak, the higher of before and after. Disturbed: "
-          f"rounds in which that peak changed by more than {DISTURBED - 1:.0%}.")
+    print(f"\nMedians of {rounds} rounds, in turn; G/s. Ratio: nodewatt over peer, median of the rounds' ratios; "
+          f"wanted 1.00 is met from {1 - NOISE:.2f}.\nOf peak: of the register-only peak, the higher of before and after. "
+          f"Disturbed: rounds in which that peak changed by more than {DISTURBED - 1:.0%}.")
     for name, of_one in by_name.items():
         for key in ("reason", "peer_reason"):
             for reason in sorted({e[key] for e in of_one if e[key]}):

@@ -79,7 +79,8 @@ class Programs:
         devices = self.document("devices").get("devices", [])
         self.opencl = next((d["id"] for d in devices if d["backend"] == "opencl" and d["kind"] == "cpu"), None)
         flags = pathlib.Path("/proc/cpuinfo").read_text()
-        self.read_test = next((t for f, t in [("avx512f", "load_avx512"), ("avx", "load_avx")] if f" {f} " in flags), "load")
+        tests = (("avx512f", "load_avx512"), ("avx", "load_avx"))
+        self.read_test = next((test for flag, test in tests if f" {flag} " in flags), "load")
 
     def document(self, command):
         text = output_of([self.nodewatt, command, "--format", "json"], 60)

@@ -65,7 +65,8 @@ class Rounds(unittest.TestCase):
         self.assertAlmostEqual(bench_peers.summarise(entries([self.figure], programs, 1))["of_peak"], 0.9)
 
     def test_words(self):
-        for ratio, of_peak, word in ((0.99, 0.97, "yes"), (0.989, 0.99, "no"), (1.2, 0.969, "no"), (None, 1, "not measured")):
+        cases = ((0.99, 0.97, "yes"), (0.989, 0.99, "no"), (1.2, 0.969, "no"), (None, 1, "not measured"))
+        for ratio, of_peak, word in cases:
             self.assertEqual(bench_peers.verdict([(ratio, 1.00), (of_peak, 0.97)]), word)
         self.assertEqual(bench_peers.verdict([(0.945, 0.95)]), "no")
         self.assertEqual(bench_peers.verdict([(0.5, None)]), "")
