@@ -18,7 +18,8 @@ static const struct {
     check *run;
 } groups[] = {
     {"fill", check_fill},
-    {"peak", check_peak},
+    {"peaks of multiply-adds", check_recurrences},
+    {"peaks of dot products", check_dots},
     {"read", check_read},
     {"gemm", check_products},
     {"multiply bf16", check_multiply_bf16},
@@ -63,6 +64,8 @@ static uint32_t expected_element(nw_fill_kind kind, uint32_t key, uint32_t index
     case NW_FILL_UNIFORM_F32: return float_bits(uniform);
     case NW_FILL_SMALL_INTEGER_F32: return float_bits((int)((w >> 16) * 7 >> 16) - 3);
     case NW_FILL_WORD_U32: return w;
+    case NW_FILL_SMALL_INTEGER_BF16: return half_bits(bf16, (int)((w >> 16) * 7 >> 16) - 3);
+    case NW_FILL_SMALL_INTEGER_F16: return half_bits(f16, (int)((w >> 16) * 7 >> 16) - 3);
     case NW_FILL_WEIGHT_BF16: return half_bits(bf16, weight);
     case NW_FILL_WEIGHT_F16: return half_bits(f16, weight);
     case NW_FILL_UNIFORM_BF16: return half_bits(bf16, uniform);
@@ -75,7 +78,7 @@ bool check_fill(const char *group, const subject *s) {
     enum { count = 1237, guard = 0x5a };
     static unsigned char made[4 * count + 64];
     const uint32_t key = 0x1234567u, first = 0xffffff00u;
-    for (int kind = NW_FILL_UNIFORM_F32; kind <= NW_FILL_UNIFORM_F16; kind++) {
+    for (int kind = NW_FILL_UNIFORM_F32; kind <= NW_FILL_SMALL_INTEGER_F16; kind++) {
         size_t width = kind <= NW_FILL_WORD_U32 ? 4 : 2;
         memset(made, guard, sizeof made);
         if (nw_fill(s->team, s->isa, made, (nw_fill_kind)kind, key, first, count) != NW_OK)
@@ -92,30 +95,7 @@ bool check_fill(const char *group, const subject *s) {
     return true;
 }
 
-// ---- Peak and read ---------------------------------------------------------------------------------------------
-
-bool check_peak(const char *group, const subject *s) {
-    enum { steps = 53, most = 1024 };
-    const nw_peak_kernel *kernel = nw_isa_peak(s->isa);
-    static float starts[most], addends[most], results[most];
-    if (kernel->chains > most || kernel->addends > most) return mismatch(group, "more chains than this test holds");
-    uint64_t state = 11;
-    for (int i = 0; i < kernel->chains; i++) starts[i] = (float)next_uniform(&state);
-    // x*x + c stays within [-2, 2] for c within [-2, 0.25].
-    for (int i = 0; i < kernel->addends; i++) addends[i] = (float)(next_uniform(&state) - 1) * 0.75f;
-    memset(results, 0xff, sizeof results);
-    kernel->run(steps, starts, addends, results);
-    for (int i = 0; i < kernel->chains; i++) {
-        float x = starts[i], c = addends[i % kernel->addends];
-        for (int step = 0; step < steps; step++) {
-            // Through memory, so that no compiler fuses what the hardware of this instruction set does not.
-            volatile float square = x * x;
-            x = s->isa->fused ? fmaf(x, x, c) : square + c;
-        }
-        if (!(results[i] == x)) return mismatch(group, "chain %d: %a, expected %a", i, (double)results[i], (double)x);
-    }
-    return true;
-}
+// ---- Read ------------------------------------------------------------------------------------------------------
 
 bool check_read(const char *group, const subject *s) {
     static const size_t sizes[] = {64, 128, 512, 576, 4096, 4160, 65536 + 448};

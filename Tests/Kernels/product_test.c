@@ -3,13 +3,15 @@
 
 #include <stdlib.h>
 
-/// A product's operands and results, by the format of the operands. To add a format: one row.
+/// A product's operands and results. To add a format: one row.
 typedef struct {
     const char *name;
+    nw_gemm_format format;
     /// Bytes of an element of A and B.
     size_t operand_bytes;
-    /// Makes an operand from a number in [-1, 1): writes it, and returns the value it has in the format.
-    double (*write)(void *to, double x);
+    /// Make an element of A and of B from a number in [-1, 1): write it, and return the value it has in the format.
+    double (*write_a)(void *to, double x);
+    double (*write_b)(void *to, double x);
     /// Elements of C as numbers.
     double (*result)(const void *from);
     /// Whether C must be exact.
@@ -20,11 +22,26 @@ static double write_f32(void *to, double x) {
     *(float *)to = (float)x;
     return (float)x;
 }
+static double write_half(half_format f, void *to, double x) {
+    *(uint16_t *)to = half_bits(f, x);
+    return half_value(f, *(uint16_t *)to);
+}
+static double write_f16(void *to, double x) { return write_half(f16, to, x); }
+static double write_bf16(void *to, double x) { return write_half(bf16, to, x); }
+/// All values a byte can have: the extremes are where saturating instructions go wrong.
+static double write_s8(void *to, double x) { return *(int8_t *)to = (int8_t)floor(128 * x); }
+static double write_u8(void *to, double x) { return *(uint8_t *)to = (uint8_t)floor(128 * x + 128); }
 static double result_f32(const void *from) { return *(const float *)from; }
+static double result_s32(const void *from) { return *(const int32_t *)from; }
 
 static const format formats[] = {
-    {"f32", sizeof(float), write_f32, result_f32, false},
+    {"f32", NW_GEMM_F32, 4, write_f32, write_f32, result_f32, false},
+    {"f16", NW_GEMM_F16, 2, write_f16, write_f16, result_f32, false},
+    {"bf16", NW_GEMM_BF16, 2, write_bf16, write_bf16, result_f32, false},
+    {"s8", NW_GEMM_S8, 1, write_s8, write_s8, result_s32, true},
+    {"u8", NW_GEMM_U8, 1, write_u8, write_s8, result_s32, true},
 };
+_Static_assert(sizeof formats / sizeof *formats == NW_GEMM_FORMAT_COUNT, "a format without a check");
 
 enum { result_bytes = 4, guard_byte = 0xff };
 
@@ -35,17 +52,23 @@ typedef struct {
 static const shape shapes[] = {
     {1, 1, 1, 0, 0, 0},     {1, 7, 3, 0, 0, 0},    {3, 5, 17, 1, 2, 3}, {16, 64, 32, 0, 0, 0},
     {4, 129, 65, 0, 0, 0},  {61, 1, 40, 3, 0, 0},  {37, 83, 29, 5, 19, 2}, {61, 131, 67, 4, 19, 2},
-    {5, 40, 1100, 0, 0, 0}, {30, 66, 513, 7, 0, 1},
+    {5, 40, 1100, 0, 0, 0}, {30, 66, 513, 7, 0, 1}, {33, 35, 2101, 3, 1, 0},
 };
 
 /// The one place that knows how a product is asked for.
 static nw_status multiply(const subject *s, const format *f, const shape *p, nw_caches caches, const void *a,
                           const void *b, void *c) {
-    (void)f;
     nw_gemm *gemm = NULL;
-    nw_status status = nw_gemm_create(s->team, s->isa, p->m, p->n, p->k, p->k + p->pad_a, p->n + p->pad_b,
-                                      p->n + p->pad_c, caches, &gemm);
-    if (status == NW_OK) status = nw_gemm_run(gemm, a, b, c, 2, NULL);
+    nw_gemm_spec spec = {.format = f->format,
+                         .m = p->m,
+                         .n = p->n,
+                         .k = p->k,
+                         .lda = p->k + p->pad_a,
+                         .ldb = p->n + p->pad_b,
+                         .ldc = p->n + p->pad_c};
+    nw_status status = nw_gemm_create(s->team, s->isa, &spec, caches, &gemm);
+    if (status == NW_OK) status = nw_gemm_pack_b(gemm, b, NULL);
+    if (status == NW_OK) status = nw_gemm_run(gemm, a, c, 2, NULL);
     nw_gemm_destroy(gemm);
     return status;
 }
@@ -65,11 +88,11 @@ static matrix make_matrix(int64_t rows, int64_t columns, int64_t stride, size_t 
     return x;
 }
 
-static void randomise(matrix *x, const format *f, uint64_t *state) {
+static void randomise(matrix *x, size_t width, double (*write)(void *, double), uint64_t *state) {
     for (int64_t i = 0; i < x->rows; i++)
         for (int64_t j = 0; j < x->columns; j++) {
             int64_t at = i * x->stride + j;
-            x->values[at] = f->write(x->bytes + (size_t)at * f->operand_bytes, next_uniform(state));
+            x->values[at] = write(x->bytes + (size_t)at * width, next_uniform(state));
         }
 }
 
@@ -106,8 +129,8 @@ static bool check_product(const char *group, const subject *s, const format *f, 
     if (!right) mismatch(group, "no memory");
     uint64_t state = 5;
     if (right) {
-        randomise(&a, f, &state);
-        randomise(&b, f, &state);
+        randomise(&a, f->operand_bytes, f->write_a, &state);
+        randomise(&b, f->operand_bytes, f->write_b, &state);
         nw_status status = multiply(s, f, p, caches, a.bytes, b.bytes, c.bytes);
         right = status == NW_OK ? compare(group, f, &a, &b, &c) : mismatch(group, "%s: status %d", f->name, status);
     }

@@ -18,7 +18,7 @@ typedef struct {
 /// Checks one group of kernels; on the first mismatch prints a line that begins with the group's name, and is false.
 typedef bool check(const char *group, const subject *s);
 
-check check_fill, check_peak, check_read, check_products;
+check check_fill, check_recurrences, check_dots, check_read, check_products;
 check check_multiply_bf16, check_multiply_f16, check_attend_bf16, check_attend_f16;
 check check_squares, check_scale, check_gate, check_narrow_bf16, check_narrow_f16;
 
@@ -54,6 +54,9 @@ static inline double half_value(half_format f, uint16_t bits) {
 }
 
 /// The bound on the error of a sum of `count` products in f32, in any order, over the sum of their magnitudes.
+///
+/// It holds for Arm's bf16 dot products too: they round to odd, with twice the error, but half as often, to a pair of
+/// products once and with it to the sum once.
 static inline double rounding_bound(int64_t count) {
     double units = (double)(count + 2) * 0x1p-24;
     return units / (1 - units);
