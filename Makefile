@@ -17,11 +17,22 @@ ARGS ?= --suite quick
 # What building and running need; the OpenCL loader and PoCL are optional at run time but part of a full run.
 PACKAGES := libhwloc-dev libpowercap-dev libsqlite3-dev pkg-config opencl-headers ocl-icd-libopencl1 pocl-opencl-icd
 # What the tests need beside: a JSON Schema validator, a shell linter, namespaces and a feeder for the RAPL fixture.
-TEST_PACKAGES := python3 python3-jsonschema shellcheck util-linux hwloc
+TEST_PACKAGES := python3 python3-jsonschema shellcheck util-linux hwloc binutils
+# The kernels of 64-bit Arm processors are run on x86-64 too, which takes a cross-compiler's libraries and an emulator.
+ifeq ($(shell uname -m),x86_64)
+TEST_PACKAGES += gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+endif
+# The peers of `make bench-peers`; oneDNN comes from PyPI, see Tests/Peers/setup_peers.sh.
+PEER_PACKAGES := likwid clpeak python3 python3-venv g++
+PEERS := .build/peers
+# `make bench-peers ROUNDS=3 ONLY='GEMM bf16'` measures part of the table; RESUME=1 goes on after an interruption.
+ROUNDS ?= 5
+ONLY ?=
+RESUME ?=
 FORMATTED := Package.swift Sources Kernels Tests
-SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh)
+SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh Tests/Kernels/*.sh)
 
-.PHONY: help setup setup-test build bench test lint format dist bench-peers clean
+.PHONY: help setup setup-test setup-peers build bench test test-kernels lint format dist bench-peers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,7 +66,12 @@ bench: build ## the main job: benchmark and meter this node
 
 test: setup-test lint ## build everything, run all tests
 	swift build $(SWIFT_FLAGS) --build-tests
+	bash Tests/Kernels/check_kernels.sh .build/kernels $(BIN)/CPUKernels.build
+	python3 -m unittest discover -q -s Tests/Peers -t Tests/Peers
 	swift test $(SWIFT_FLAGS) --skip-build
+
+test-kernels: setup-test ## the C kernels alone: inner loops, results, here and emulated
+	bash Tests/Kernels/check_kernels.sh .build/kernels
 
 lint: ## check formatting, documentation rules and shell scripts
 	swift format lint --strict --recursive --parallel $(FORMATTED)
@@ -77,8 +93,13 @@ dist: setup ## a tarball that runs where nothing of this is installed
 	tar -C dist -czf dist/$(BUNDLE).tar.gz $(BUNDLE)
 	@ls -l dist/$(BUNDLE).tar.gz
 
-bench-peers: build ## ratios to likwid-bench and clpeak, measured in turn
-	bash Tests/Peers/bench_peers.sh $(PROGRAM)
+setup-peers: setup
+	$(call install,$(PEER_PACKAGES))
+	@bash Tests/Peers/setup_peers.sh $(PEERS)
+
+bench-peers: build setup-peers ## ratios to oneDNN, likwid-bench and clpeak, measured in turn; ROUNDS=, ONLY=, RESUME=1
+	python3 Tests/Peers/bench_peers.py $(PROGRAM) --peers $(PEERS) --rounds $(ROUNDS) \
+	  $(if $(ONLY),--only '$(ONLY)') $(if $(RESUME),--resume)
 
 clean: ## remove what was built
 	rm -rf .build dist
