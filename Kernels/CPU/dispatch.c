@@ -5,7 +5,9 @@
 
 static const nw_isa *const table[] = {
 #if defined(__x86_64__)
+    &nw_isa_avx512_vnni,
     &nw_isa_avx512,
+    &nw_isa_avx_vnni,
     &nw_isa_avx2,
 #endif
 #if defined(__aarch64__)

@@ -2,6 +2,8 @@
 #if defined(__x86_64__)
 #include "internal.h"
 
+#include <immintrin.h>
+
 static bool supported(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -24,6 +26,8 @@ static bool supported(void) {
 #define NW_C_AHEAD 48
 #define NW_READ_AHEAD 2048
 #define NW_WEIGHTS_AHEAD 8192
+#define NW_HAS_VNNI 0
+#define NW_GEMV_AHEAD 4096
 
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"
@@ -31,6 +35,11 @@ static bool supported(void) {
 #include "stream_kernels.h"
 #include "gemm_kernels.h"
 #include "decode_kernels.h"
+#include "gemv_kernels.h"
+#include "quantise.h"
+#include "block_row_kernels.h"
+#include "bytes_512.h"
+#include "block_panel_kernels.h"
 #pragma clang attribute pop
 #include "isa_table.h"
 #endif

@@ -23,4 +23,7 @@ const nw_isa NW_TABLE = {
     .streams = &stream_kernels,
     .gemm = &gemm_kernel,
     .decode = &decode_kernels,
+    .gemv = &gemv_kernels,
+    .block_panels = &block_panel_kernels,
+    .block_rows = &block_row_kernels,
 };
