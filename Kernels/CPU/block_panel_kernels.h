@@ -27,13 +27,14 @@ NW_INLINE void block_panels(nw_weight_format format, const uint8_t *w, int64_t r
     const int64_t bytes = NW_LANES * block_bytes(format);
     for (int64_t i = 0; i < rows; i += NW_LANES) {
         vfloat sum[2] = {};
-        for (int64_t b = 0; b < blocks; b++, w += bytes) {
+        int64_t b = 0;
+        for (; b + 2 <= blocks; b += 2, w += 2 * bytes) {
 #pragma clang loop unroll(full)
-            for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(w + line + NW_GEMV_AHEAD, 0, 3);
-            vfloat next = block_panel_step(format, w, x, b, sum[0]);
-            sum[0] = sum[1];
-            sum[1] = next;
+            for (int64_t line = 0; line < 2 * bytes; line += 64) __builtin_prefetch(w + line + NW_WEIGHTS_AHEAD, 0, 3);
+#pragma clang loop unroll(full)
+            for (int j = 0; j < 2; j++) sum[j] = block_panel_step(format, w + j * bytes, x, b + j, sum[j]);
         }
+        for (; b < blocks; b++, w += bytes) sum[0] = block_panel_step(format, w, x, b, sum[0]);
         store_some(y + i, sum[0] + sum[1], rows - i);
     }
 }

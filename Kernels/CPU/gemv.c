@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { block_columns = 32 };
+enum { block_columns = 32, most_copies = 4096 };
 
 struct nw_gemv {
     nw_team *team;
@@ -48,7 +48,7 @@ int nw_gemv_copies_needed(nw_weight_format format, int64_t rows, int64_t columns
     size_t bytes = nw_gemv_row_bytes(format, columns) * (size_t)(rows > 0 ? rows : 0);
     if (bytes == 0 || rotated_bytes <= bytes) return 1;
     size_t copies = (rotated_bytes + bytes - 1) / bytes;
-    return copies < 1 << 20 ? (int)copies : 1 << 20;
+    return copies < most_copies ? (int)copies : most_copies;
 }
 
 /// Shares are whole panels, so that only the last one is padded.

@@ -19,7 +19,7 @@ NW_INLINE vfloat gemv_panel(nw_weight_format format, const char *w, int64_t colu
         // Past the end on purpose: the next panel, or the next copy of the matrix, lies there.
 #pragma clang loop unroll(full)
         for (int64_t line = 0; NW_LANES > 1 && line < 4 * bytes; line += 64)
-            __builtin_prefetch(w + line + NW_GEMV_AHEAD, 0, 3);
+            __builtin_prefetch(w + line + NW_WEIGHTS_AHEAD, 0, 3);
 #pragma clang loop unroll(full)
         for (int j = 0; j < 4; j++)
             sum[j] = NW_MULTIPLY_ADD(gemv_weights(format, w + j * bytes), splat(x[k + j]), sum[j]);

@@ -25,7 +25,6 @@ static bool supported(void) {
 #define NW_READ_AHEAD 2048
 #define NW_WEIGHTS_AHEAD 8192
 #define NW_HAS_VNNI 0
-#define NW_GEMV_AHEAD 4096
 
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"

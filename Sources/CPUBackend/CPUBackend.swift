@@ -91,6 +91,10 @@ public final class CPUBackend: ComputeBackend {
             try memory.require(ProductWorkload.bytesNeeded(shape))
             return try ProductWorkload(
                 context(), shape: shape, caches: CacheShares(topology: topology, threads: threads))
+        case .gemv(let shape, let format):
+            let rotated = GEMVWorkload.rotatedBytes(topology, memory)
+            try memory.require(GEMVWorkload.bytesNeeded(shape, format, rotatedBytes: rotated))
+            return try GEMVWorkload(context(), shape: shape, format: format, rotatedBytes: rotated)
         case .decode(let step) where step.weights == .bf16 || step.weights == .f16:
             try Self.validate(step)
             try memory.require(DecodeWorkload.bytesNeeded(step))

@@ -85,6 +85,7 @@ extension Capability {
         case .peak: trial.flopsPerSecond.map { (.peakFlopsPerSecond, $0.rawValue) }
         case .bandwidth: trial.bytesPerSecond.map { (.readBytesPerSecond, $0.rawValue) }
         case .gemm: trial.flopsPerSecond.map { (.gemmFlopsPerSecond, $0.rawValue) }
+        case .gemv: trial.bytesPerSecond.map { (.gemvBytesPerSecond, $0.rawValue) }
         case .llm: trial.phase == "decode" ? trial.tokensPerSecond.map { (.decodeTokensPerSecond, $0) } : nil
         }
     }

@@ -1,6 +1,9 @@
 /// The number format of a workload's operands.
 public enum Precision: String, Codable, Sendable, CaseIterable {
     case f64, f32, f16, bf16, i8
+    /// The blocks of ``WeightFormat/q8`` and ``WeightFormat/q4``, of weights alone.
+    case q8 = "q8_0"
+    case q4 = "q4_0"
 }
 
 /// The dimensions of C(M×N) = A(M×K) · B(K×N), all row-major.
@@ -63,23 +66,27 @@ public enum Workload: Hashable, Codable, Sendable {
     case readBandwidth(bytes: Int)
     /// A matrix product.
     case gemm(GEMMShape, Precision)
+    /// Matrix times vector, the weights stored in some format.
+    case gemv(GEMVShape, WeightFormat)
     /// One LLM decode step.
     case decode(DecodeStep)
 
-    /// The name on the command line and in records: `peak`, `bandwidth`, `gemm`, `llm`.
+    /// The name on the command line and in records: `peak`, `bandwidth`, `gemm`, `gemv`, `llm`.
     public var name: WorkloadName {
         switch self {
         case .peak: .peak
         case .readBandwidth: .bandwidth
         case .gemm: .gemm
+        case .gemv: .gemv
         case .decode: .llm
         }
     }
 
-    /// The operands' format; for an LLM that of its weights.
+    /// The operands' format; for an LLM and for matrix times vector that of the weights.
     public var precision: Precision? {
         switch self {
         case .peak(let precision), .gemm(_, let precision): precision
+        case .gemv(_, let format): format.precision
         case .decode(let step): step.weights
         case .readBandwidth: nil
         }
@@ -91,6 +98,7 @@ public enum Workload: Hashable, Codable, Sendable {
         case .peak: nil
         case .readBandwidth(let bytes): "\(bytes)B"
         case .gemm(let shape, _): "\(shape)"
+        case .gemv(let shape, _): "\(shape)"
         case .decode(let step): step.model.name
         }
     }
@@ -98,7 +106,7 @@ public enum Workload: Hashable, Codable, Sendable {
 
 /// The workloads a user can name.
 public enum WorkloadName: String, Codable, Sendable, CaseIterable {
-    case peak, bandwidth, gemm, llm
+    case peak, bandwidth, gemm, gemv, llm
 }
 
 /// The countable work of one repetition of a workload.

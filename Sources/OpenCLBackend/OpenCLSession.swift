@@ -60,6 +60,8 @@ public final class OpenCLSession {
             return try ProductWorkload(shape: shape, queue: queue, device: device, tuning: tuning, seed: seed)
         case .decode(let step):
             return try DecodeWorkload(step: step, queue: queue, device: device, tuning: tuning, seed: seed)
+        case .gemv(_, let format):
+            throw TrialFailure(.unsupported, "the OpenCL kernels have no gemv yet, \(format.rawValue) or other")
         case .peak(let precision), .gemm(_, let precision):
             throw TrialFailure(
                 .unsupported, "\(workload.name.rawValue) in \(precision.rawValue); the OpenCL kernels have f32")

@@ -8,6 +8,7 @@ enum TrialText {
         case .peak(let precision): "peak \(precision.rawValue)"
         case .readBandwidth(let bytes): "read bandwidth \(UnitFormat.bytes(Double(bytes)))"
         case .gemm(let shape, let precision): "gemm \(precision.rawValue) \(square(shape))"
+        case .gemv(let shape, let format): "gemv \(format.rawValue) \(shape)"
         case .decode(let step): "llm decode \(step.weights.rawValue) \(step.model.name), context \(step.contextTokens)"
         }
     }
@@ -19,6 +20,7 @@ enum TrialText {
         case .peak: return "peak\(precision)"
         case .bandwidth: return "read \(trial.bytes.map(UnitFormat.bytes) ?? trial.shape ?? "")"
         case .gemm: return "gemm\(precision) \(trial.shape.flatMap(GEMMShape.init).map(square) ?? "")"
+        case .gemv: return "gemv\(precision) \(trial.shape ?? "")"
         case .llm: return "decode\(precision) \(trial.model ?? "")"
         }
     }
@@ -35,7 +37,9 @@ enum TrialText {
     static func speed(_ trial: TrialRecord) -> String {
         guard let seconds = trial.medianSeconds else { return "" }
         let tokens = trial.workload == .llm ? 1.0 : nil
-        return speed(Work(flops: trial.flops, bytes: trial.bytes, tokens: tokens), seconds: Seconds(seconds))
+        // What bounds these is the memory, and what they are held against is its bandwidth.
+        let flops = trial.workload == .gemv ? nil : trial.flops
+        return speed(Work(flops: flops, bytes: trial.bytes, tokens: tokens), seconds: Seconds(seconds))
     }
 
     private static func square(_ shape: GEMMShape) -> String {

@@ -22,7 +22,9 @@ import Testing
 
     @Test(arguments: [
         "run --no-such-option", "run --suite huge", "run --workload sort", "run --shape 0x1x2", "run --threads 0",
-        "run --device opencl:99:0", "run --quantization i8", "run --prompt 0", "topology --xml a --synthetic b",
+        "run --device opencl:99:0", "run --quantization i8", "run --workload gemv --shape 64x64x64",
+        "run --workload gemm --shape 64x64", "run --workload gemv --shape 0x64", "run --prompt 0",
+        "topology --xml a --synthetic b",
         "meter", "carbon", "carbon --joules-per-token -1", "nonsense", "run --zone ATLANTIS", "run --model gpt-99",
         "run --pue 0.5", "carbon --joules-per-token 1 --green-share 2 --residual-zone CN-RESIDUAL",
         "carbon --joules-per-token 1 --green-share 0.5", "carbon --joules-per-token 1 --currency yuan",

@@ -51,7 +51,7 @@ typedef struct nw_gemv nw_gemv;
 /// The bytes of one row, 0 for columns the format cannot have: plain ones take any number from 1, q8_0 and q4_0
 /// multiples of 32.
 size_t nw_gemv_row_bytes(nw_weight_format format, int64_t columns);
-/// How many copies of a matrix are needed for `rotated_bytes` bytes in all, at least 1.
+/// How many copies of a matrix are needed for `rotated_bytes` bytes in all, 1 to 4096.
 int nw_gemv_copies_needed(nw_weight_format format, int64_t rows, int64_t columns, size_t rotated_bytes);
 /// Reserves that many copies of W; they hold nothing before nw_gemv_fill.
 nw_status nw_gemv_create(nw_team *team, const nw_isa *isa, nw_weight_format format, nw_block_layout layout,
