@@ -1,5 +1,6 @@
 // Panels of weights in blocks times a quantised vector; see vectors.h, quantise.h and nw_block_gemv_kernels. Included
 // with the header of the vector width, bytes_256.h or bytes_512.h.
+#include "panels.h"
 
 /// sum + the products of one block of each row of a panel with block `b` of x.
 NW_INLINE vfloat block_panel_step(nw_weight_format format, const uint8_t *w, const nw_quantised *x, int64_t b,
@@ -21,21 +22,36 @@ NW_INLINE vfloat block_panel_step(nw_weight_format format, const uint8_t *w, con
     return NW_MULTIPLY_ADD(__builtin_convertvector((vint)product, vfloat), scale, sum);
 }
 
+/// Adds the products of `count` panels, `distance` bytes apart, to their sums.
+NW_INLINE void block_panels_side_by_side(const int count, nw_weight_format format, const uint8_t *w, int64_t distance,
+                                         int64_t blocks, const nw_quantised *x, vfloat *sums) {
+    const int64_t bytes = NW_LANES * block_bytes(format);
+    for (int64_t b = 0; b < blocks; b++, w += bytes)
+#pragma clang loop unroll(full)
+        for (int i = 0; i < count; i++) {
+            // Past the end on purpose: the next panel, or the next copy of the matrix, lies there.
+#pragma clang loop unroll(full)
+            for (int64_t line = 0; line < bytes; line += 64)
+                __builtin_prefetch(w + i * distance + line + panel_ahead, 0, 3);
+            sums[i] = block_panel_step(format, w + i * distance, x, b, sums[i]);
+        }
+}
+
 /// y[i] = row i of w * x. Flops: 2 * rows * 32 * blocks. Bytes: rows * blocks * those of a block.
 NW_INLINE void block_panels(nw_weight_format format, const uint8_t *w, int64_t rows, int64_t blocks,
                             const nw_quantised *x, float *y) {
-    const int64_t bytes = NW_LANES * block_bytes(format);
-    for (int64_t i = 0; i < rows; i += NW_LANES) {
-        vfloat sum[2] = {};
-        int64_t b = 0;
-        for (; b + 2 <= blocks; b += 2, w += 2 * bytes) {
-#pragma clang loop unroll(full)
-            for (int64_t line = 0; line < 2 * bytes; line += 64) __builtin_prefetch(w + line + NW_WEIGHTS_AHEAD, 0, 3);
-#pragma clang loop unroll(full)
-            for (int j = 0; j < 2; j++) sum[j] = block_panel_step(format, w + j * bytes, x, b + j, sum[j]);
-        }
-        for (; b < blocks; b++, w += bytes) sum[0] = block_panel_step(format, w, x, b, sum[0]);
-        store_some(y + i, sum[0] + sum[1], rows - i);
+    const int64_t panel_bytes = NW_LANES * blocks * block_bytes(format);
+    const int64_t panels = (rows + NW_LANES - 1) / NW_LANES, part = panels / panel_streams;
+    for (int64_t i = 0; i < part; i++) {
+        vfloat sums[panel_streams] = {};
+        block_panels_side_by_side(panel_streams, format, w + i * panel_bytes, part * panel_bytes, blocks, x, sums);
+        for (int64_t j = 0; j < panel_streams; j++)
+            store_some(y + (i + j * part) * NW_LANES, sums[j], rows - (i + j * part) * NW_LANES);
+    }
+    for (int64_t i = part * panel_streams; i < panels; i++) {
+        vfloat sum = {};
+        block_panels_side_by_side(1, format, w + i * panel_bytes, 0, blocks, x, &sum);
+        store_some(y + i * NW_LANES, sum, rows - i * NW_LANES);
     }
 }
 

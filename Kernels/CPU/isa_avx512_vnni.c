@@ -11,7 +11,6 @@ static bool supported(void) { return nw_isa_avx512.supported() && __builtin_cpu_
 #define NW_HAS_FMA 1
 #define NW_HAS_F16 1
 #define NW_HAS_VNNI 1
-#define NW_WEIGHTS_AHEAD 8192
 
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"

@@ -12,7 +12,6 @@ static bool supported(void) { return nw_isa_avx2.supported() && __builtin_cpu_su
 #define NW_HAS_F16 1
 #define NW_HAS_VNNI 1
 #define NW_DPBUSD_256 _mm256_dpbusd_avx_epi32
-#define NW_WEIGHTS_AHEAD 8192
 
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"

@@ -1,5 +1,4 @@
 // Quantising a vector, and the sizes of ggml's blocks; see vectors.h.
-
 enum { block_length = 32, q8_0_bytes = 34, q4_0_bytes = 18 };
 
 /// The bytes of a block.
