@@ -4,6 +4,7 @@
 
 #include "nodewatt_cpu.h"
 #include "nodewatt_gemm.h"
+#include "nodewatt_gemv.h"
 #include "nodewatt_peak.h"
 
 /// Seeded data; see nw_fill.
@@ -87,6 +88,35 @@ typedef struct nw_decode_kernels {
     void (*narrow)(bool half, const float *x, uint16_t *y, int64_t count);
 } nw_decode_kernels;
 
+/// y[i] = row i of w (rows x columns, any numbers) * x. Weights lie in panels of `panel_rows` rows, the last one padded
+/// with zeros: element k of a panel's row r is its element k * panel_rows + r.
+typedef struct nw_gemv_kernels {
+    int panel_rows;
+    void (*f32)(const void *w, int64_t rows, int64_t columns, const float *x, float *y);
+    void (*f16)(const void *w, int64_t rows, int64_t columns, const float *x, float *y);
+    void (*bf16)(const void *w, int64_t rows, int64_t columns, const float *x, float *y);
+} nw_gemv_kernels;
+
+/// A vector quantised in blocks of 32, as nw_gemv says.
+typedef struct nw_quantised {
+    /// 32 per block.
+    int8_t *values;
+    /// One per block: the scale, and what undoes the number the kernel adds to weights to make them unsigned.
+    float *scales;
+    int32_t *offsets;
+} nw_quantised;
+
+/// The same with weights in ggml's blocks. The bytes of a panel's blocks b begin at b * panel_rows * those of a block:
+/// first the rows' scales, then four bytes of each row, the next four of each, and so on. Panels of one row are ggml's
+/// own layout.
+typedef struct nw_block_gemv_kernels {
+    int panel_rows;
+    /// Quantises blocks `first` to `end` - 1 of x for one of the two formats.
+    void (*quantise)(nw_weight_format format, const float *x, int64_t first, int64_t end, const nw_quantised *to);
+    void (*q8_0)(const void *w, int64_t rows, int64_t blocks, const nw_quantised *x, float *y);
+    void (*q4_0)(const void *w, int64_t rows, int64_t blocks, const nw_quantised *x, float *y);
+} nw_block_gemv_kernels;
+
 /// The kernels of one instruction set. All work on one thread; what is split is split by the callers.
 ///
 /// A group that is NULL is taken from `base`, the next smaller instruction set; the smallest has all but `base`.
@@ -103,6 +133,10 @@ struct nw_isa {
     const nw_stream_kernels *streams;
     const nw_gemm_kernel *gemm[NW_GEMM_FORMAT_COUNT];
     const nw_decode_kernels *decode;
+    const nw_gemv_kernels *gemv;
+    const nw_block_gemv_kernels *block_panels;
+    /// For panels of one row.
+    const nw_block_gemv_kernels *block_rows;
 };
 
 // The kernels of a group: the instruction set's own, or those of the nearest base that has them.
@@ -114,6 +148,9 @@ struct nw_isa {
 NW_GROUP(nw_fill_kernel, fill)
 NW_GROUP(const nw_stream_kernels, streams)
 NW_GROUP(const nw_decode_kernels, decode)
+NW_GROUP(const nw_gemv_kernels, gemv)
+NW_GROUP(const nw_block_gemv_kernels, block_panels)
+NW_GROUP(const nw_block_gemv_kernels, block_rows)
 #undef NW_GROUP
 /// NULL where no instruction does it.
 static inline const nw_peak_kernel *nw_isa_peak(const nw_isa *isa, nw_peak_kind kind) {
@@ -153,6 +190,20 @@ static inline int64_t nw_share(int64_t total, int64_t unit, int64_t shares, int6
     int64_t start = (int64_t)((__int128)units * index / shares) * unit;
     return start < total ? start : total;
 }
+
+/// How a matrix of weights lies in memory: see nw_gemv_kernels and nw_block_gemv_kernels.
+typedef struct nw_weight_layout {
+    nw_weight_format format;
+    int panel_rows;
+    int64_t columns;
+} nw_weight_layout;
+
+/// Makes row `row` of a matrix, as nw_gemv_fill says, in a panel whose row `place` it is.
+void nw_weights_fill(const nw_isa *isa, const nw_weight_layout *layout, nw_weight_data data, const uint32_t *keys,
+                     int64_t row, uint8_t *panel, int place);
+/// Copies a panel's row `place` to or from the format's own layout.
+void nw_weights_load(const nw_weight_layout *layout, const uint8_t *panel, int place, uint8_t *row);
+void nw_weights_store(const nw_weight_layout *layout, uint8_t *panel, int place, const uint8_t *row);
 
 static inline size_t nw_round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 

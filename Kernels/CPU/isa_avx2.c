@@ -25,6 +25,7 @@ static bool supported(void) {
 #define NW_READ_AHEAD 2048
 #define NW_WEIGHTS_AHEAD 8192
 #define NW_ADD_PAIRS(sum, a, b) ((sum) + (vint)_mm256_madd_epi16((__m256i)(a), (__m256i)(b)))
+#define NW_HAS_VNNI 0
 
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"
@@ -33,6 +34,11 @@ static bool supported(void) {
 #include "stream_kernels.h"
 #include "gemm_kernels.h"
 #include "decode_kernels.h"
+#include "gemv_kernels.h"
+#include "quantise.h"
+#include "block_row_kernels.h"
+#include "bytes_256.h"
+#include "block_panel_kernels.h"
 #pragma clang attribute pop
 #include "isa_table.h"
 #endif

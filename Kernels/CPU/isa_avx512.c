@@ -27,6 +27,7 @@ static bool supported(void) {
 #define NW_READ_AHEAD 2048
 #define NW_WEIGHTS_AHEAD 8192
 #define NW_ADD_PAIRS(sum, a, b) ((sum) + (vint)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
+#define NW_HAS_VNNI 0
 
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"
@@ -35,6 +36,11 @@ static bool supported(void) {
 #include "stream_kernels.h"
 #include "gemm_kernels.h"
 #include "decode_kernels.h"
+#include "gemv_kernels.h"
+#include "quantise.h"
+#include "block_row_kernels.h"
+#include "bytes_512.h"
+#include "block_panel_kernels.h"
 #pragma clang attribute pop
 #include "isa_table.h"
 #endif

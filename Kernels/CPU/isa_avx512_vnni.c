@@ -10,6 +10,7 @@ static bool supported(void) { return nw_isa_avx512.supported() && __builtin_cpu_
 #define NW_LANES 16
 #define NW_HAS_FMA 1
 #define NW_HAS_F16 1
+#define NW_HAS_VNNI 1
 #define NW_MR 14
 #define NW_NV 2
 #define NW_GROUPS_MAX 512
@@ -23,6 +24,9 @@ static bool supported(void) { return nw_isa_avx512.supported() && __builtin_cpu_
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"
 #include "gemm_dot.h"
+#include "quantise.h"
+#include "bytes_512.h"
+#include "block_panel_kernels.h"
 #pragma clang attribute pop
 
 static const nw_peak_kernel peak_kernel = {.run = u8_quads_peak,
@@ -40,5 +44,6 @@ const nw_isa nw_isa_avx512_vnni = {
     .base = &nw_isa_avx512,
     .peaks = {[NW_PEAK_I8] = &peak_kernel},
     .gemm = {[NW_GEMM_S8] = &s8_gemm, [NW_GEMM_U8] = &u8_gemm},
+    .block_panels = &block_panel_kernels,
 };
 #endif

@@ -10,6 +10,8 @@ static bool supported(void) { return nw_isa_avx2.supported() && __builtin_cpu_su
 #define NW_LANES 8
 #define NW_HAS_FMA 1
 #define NW_HAS_F16 1
+#define NW_HAS_VNNI 1
+#define NW_DPBUSD_256 _mm256_dpbusd_avx_epi32
 #define NW_MR 6
 #define NW_NV 2
 #define NW_GROUPS_MAX 512
@@ -23,6 +25,9 @@ static bool supported(void) { return nw_isa_avx2.supported() && __builtin_cpu_su
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"
 #include "gemm_dot.h"
+#include "quantise.h"
+#include "bytes_256.h"
+#include "block_panel_kernels.h"
 #pragma clang attribute pop
 
 static const nw_peak_kernel peak_kernel = {.run = u8_quads_peak,
@@ -40,5 +45,6 @@ const nw_isa nw_isa_avx_vnni = {
     .base = &nw_isa_avx2,
     .peaks = {[NW_PEAK_I8] = &peak_kernel},
     .gemm = {[NW_GEMM_S8] = &s8_gemm, [NW_GEMM_U8] = &u8_gemm},
+    .block_panels = &block_panel_kernels,
 };
 #endif

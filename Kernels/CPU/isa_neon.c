@@ -20,6 +20,7 @@ static bool supported(void) { return true; }
 #define NW_C_AHEAD 48
 #define NW_READ_AHEAD 2048
 #define NW_WEIGHTS_AHEAD 8192
+#define block_panel_kernels block_row_kernels
 
 #include "vectors.h"
 #include "fill_kernels.h"
@@ -27,5 +28,8 @@ static bool supported(void) { return true; }
 #include "stream_kernels.h"
 #include "gemm_kernels.h"
 #include "decode_kernels.h"
+#include "gemv_kernels.h"
+#include "quantise.h"
+#include "block_row_kernels.h"
 #include "isa_table.h"
 #endif

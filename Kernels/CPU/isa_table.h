@@ -31,4 +31,7 @@ const nw_isa NW_TABLE = {
              [NW_GEMM_S8] = &s8_gemm,
              [NW_GEMM_U8] = &u8_gemm},
     .decode = &decode_kernels,
+    .gemv = &gemv_kernels,
+    .block_panels = &block_panel_kernels,
+    .block_rows = &block_row_kernels,
 };

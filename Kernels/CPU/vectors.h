@@ -40,6 +40,11 @@ NW_INLINE vword splat_word(uint32_t value) {
 }
 NW_INLINE vfloat load(const float *p) { return *(const vfloat_any *)p; }
 NW_INLINE void store(float *p, vfloat v) { *(vfloat_any *)p = v; }
+/// Stores the first `count` lanes, or all.
+NW_INLINE void store_some(float *p, vfloat v, int64_t count) {
+    if (count >= NW_LANES) return store(p, v);
+    __builtin_memcpy(p, &v, (size_t)count * sizeof(float));
+}
 NW_INLINE vhalf load_half(const uint16_t *p) { return *(const vhalf_any *)p; }
 
 NW_INLINE vint lanes_up(void) {

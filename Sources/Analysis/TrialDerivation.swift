@@ -79,7 +79,7 @@ public enum TrialDerivation {
         record.ci95HighSeconds = interval.upperBound
         record.flopsPerSecond = measurement.work.flops.map { $0 / Seconds(median) }
         // The operands of a product over its time say nothing of the memory: caches serve them many times.
-        if [.bandwidth, .llm].contains(record.workload) {
+        if [.bandwidth, .gemv, .llm].contains(record.workload) {
             record.bytesPerSecond = measurement.work.bytes.map { BytesPerSecond($0 / median) }
         }
         record.tokensPerSecond = measurement.work.tokens.map { $0 / median }
@@ -103,7 +103,7 @@ public enum TrialDerivation {
         record.joulesPerToken = measurement.work.tokens.map { total.value.rawValue / ($0 * repetitions) }
     }
 
-    /// LLM decode and bandwidth are held against the read bandwidth, compute against the peak.
+    /// LLM decode and matrix times vector are held against the read bandwidth, compute against the peak.
     private static func addFraction(to record: inout TrialRecord, _ ceilings: DeviceCeilings) {
         switch record.workload {
         case .peak, .bandwidth, .latency: record.fractionOfPeak = nil
@@ -111,7 +111,7 @@ public enum TrialDerivation {
             if let rate = record.flopsPerSecond, let peak = ceilings.flopsPerSecond {
                 record.fractionOfPeak = rate / peak
             }
-        case .llm:
+        case .gemv, .llm:
             if let rate = record.bytesPerSecond, let peak = ceilings.bytesPerSecond {
                 record.fractionOfPeak = rate / peak
             }

@@ -103,6 +103,10 @@ public final class CPUBackend: ComputeBackend {
             return try ProductWorkload(
                 context(), shape: shape, precision: precision,
                 caches: CacheShares(topology: topology, threads: threads))
+        case .gemv(let shape, let format):
+            let rotated = GEMVWorkload.rotatedBytes(topology, memory)
+            try memory.require(GEMVWorkload.bytesNeeded(shape, format, rotatedBytes: rotated))
+            return try GEMVWorkload(context(), shape: shape, format: format, rotatedBytes: rotated)
         case .decode(let step) where step.weights == .bf16 || step.weights == .f16:
             try Self.validate(step)
             try memory.require(DecodeWorkload.bytesNeeded(step))

@@ -20,7 +20,7 @@ func makePeakData(_ precision: Precision, _ layout: nw_peak_layout, threads: Int
     case .f64: RecurrenceData<Double>(layout, threads: threads, seed: seed, fused: fused)
     case .f16: RecurrenceData<Float16>(layout, threads: threads, seed: seed, fused: fused)
     case .f32: RecurrenceData<Float>(layout, threads: threads, seed: seed, fused: fused)
-    case .bf16, .i8: DotData(precision, layout, threads: threads, seed: seed)
+    case .bf16, .i8, .q8, .q4: DotData(precision, layout, threads: threads, seed: seed)
     }
 }
 

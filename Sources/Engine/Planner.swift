@@ -8,8 +8,10 @@ public struct TrialSelection: Hashable, Sendable {
     public var precisions: [Precision]
     /// The size of matrix products, in place of the suite's.
     public var shape: GEMMShape?
-    /// The format of LLM weights, in place of the suite's.
-    public var quantization: Precision?
+    /// The size of the matrix that multiplies a vector, in place of the suite's.
+    public var gemvShape: GEMVShape?
+    /// The format of weights, of an LLM's and of a matrix that multiplies a vector, in place of the suite's.
+    public var quantization: WeightFormat?
     /// Tokens in the cache, in place of the suite's.
     public var contextTokens: Int?
     /// How many threads CPU trials use, in place of one per core.
@@ -20,13 +22,14 @@ public struct TrialSelection: Hashable, Sendable {
     /// Creates a selection; everything defaults to the suite's choice.
     public init(
         workloads: [WorkloadName] = [], precisions: [Precision] = [], shape: GEMMShape? = nil,
-        quantization: Precision? = nil, contextTokens: Int? = nil, threads: Int? = nil,
+        gemvShape: GEMVShape? = nil, quantization: WeightFormat? = nil, contextTokens: Int? = nil, threads: Int? = nil,
         memory: MemorySelection = MemorySelection()
     ) {
         self.memory = memory
         self.workloads = workloads
         self.precisions = precisions
         self.shape = shape
+        self.gemvShape = gemvShape
         self.quantization = quantization
         self.contextTokens = contextTokens
         self.threads = threads
@@ -93,11 +96,12 @@ public struct Planner {
 
     /// Formats that were asked for are planned even where nothing computes them yet: the backend says so in a row.
     private func workloads(of device: Device) -> [Workload] {
-        let formats = selection.precisions.isEmpty ? [.f32] : selection.precisions
+        let named = selection.precisions.filter { WeightFormat($0)?.isBlocked != true }
+        let formats = selection.precisions.isEmpty ? [.f32] : named
         let candidates: [Workload] =
             formats.map { .peak($0) } + [.readBandwidth(bytes: readBytes(of: device))]
             + formats.flatMap { format in shapes(of: device).map { .gemm($0, format) } }
-            + decodeSteps.map { .decode($0) }
+            + gemvFormats.flatMap { format in gemvShapes.map { .gemv($0, format) } } + decodeSteps.map { .decode($0) }
         return candidates.filter(isSelected)
     }
 
@@ -115,6 +119,17 @@ public struct Planner {
         return edges.map { GEMMShape(m: $0, n: $0, k: $0) }
     }
 
+    /// Where the suite has none, one is measured for those who name the workload.
+    private var gemvShapes: [GEMVShape] {
+        if let shape = selection.gemvShape { return [shape] }
+        return suite.gemvShapes.isEmpty && selection.workloads.contains(.gemv) ? [.common] : suite.gemvShapes
+    }
+
+    private var gemvFormats: [WeightFormat] {
+        if let quantization = selection.quantization { return [quantization] }
+        return selection.precisions.isEmpty ? suite.gemvFormats : selection.precisions.compactMap { WeightFormat($0) }
+    }
+
     private var decodeSteps: [DecodeStep] {
         let contexts = selection.contextTokens.map { [$0] } ?? suite.contextTokens
         return weightFormats.flatMap { format in
@@ -124,7 +139,7 @@ public struct Planner {
 
     /// The weights' formats: the one asked for, else those of the formats asked for that weights can have.
     private var weightFormats: [Precision] {
-        if let quantization = selection.quantization { return [quantization] }
+        if let quantization = selection.quantization { return [quantization.precision] }
         guard !selection.precisions.isEmpty else { return suite.weightFormats }
         let named = selection.workloads.contains(.llm)
         return named ? selection.precisions : selection.precisions.filter { [.bf16, .f16].contains($0) }
@@ -141,8 +156,13 @@ public struct Planner {
     private func cacheBytes(of device: Device) -> Int { device.kind == .cpu ? 4 * topology.lastLevelCacheBytes : 0 }
 
     private func caveat(of workload: Workload, on device: Device) -> String? {
-        guard case .readBandwidth(let bytes) = workload, bytes < cacheBytes(of: device) else { return nil }
-        return TrialPlan.noCeiling
+        switch workload {
+        case .readBandwidth(let bytes) where bytes < cacheBytes(of: device): TrialPlan.noCeiling
+        case .gemv(let shape, let format)
+        where format.bytes(of: shape.rows * shape.columns) * GEMVShape.mostCopies < cacheBytes(of: device):
+            "so small a matrix stays in the caches: this is not a figure of the memory"
+        default: nil
+        }
     }
 
     /// One hardware thread per core, bounded by the control group's quota, or as many as asked for.

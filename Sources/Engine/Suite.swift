@@ -18,6 +18,10 @@ public struct Suite: Hashable, Sendable {
     public var cpuMatrixEdges: [Int]
     /// The edges of the square matrix products on GPUs and accelerators.
     public var acceleratorMatrixEdges: [Int]
+    /// The matrices that multiply a vector; empty for none.
+    public var gemvShapes: [GEMVShape] = []
+    /// The formats of their weights.
+    public var gemvFormats: [WeightFormat] = WeightFormat.common
     /// Tokens in the cache before each decode step.
     public var contextTokens: [Int]
     /// Formats of the decode step's weights.
@@ -52,6 +56,13 @@ public struct Suite: Hashable, Sendable {
     /// The latencies measured where a suite has none but the user names the workload.
     static let usualLatencies = usualMemory.filter { if case .latency = $0 { true } else { false } }
 
+    /// Matrices of models with 1, 7, 8 and 70 billion parameters.
+    private static let modelMatrices = [
+        GEMVShape(rows: 2_048, columns: 8_192), .common, GEMVShape(rows: 14_336, columns: 4_096),
+        GEMVShape(rows: 4_096, columns: 14_336), GEMVShape(rows: 28_672, columns: 8_192),
+        GEMVShape(rows: 8_192, columns: 28_672),
+    ]
+
     /// The suites there are.
     public static let all: [SuiteName: Suite] = [
         .quick: Suite(
@@ -61,11 +72,12 @@ public struct Suite: Hashable, Sendable {
             idleTime: Seconds(2)),
         .standard: Suite(
             name: .standard, cpuMatrixEdges: [1_024, 2_048, 4_096], acceleratorMatrixEdges: [2_048, 4_096, 8_192],
-            contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], memory: usualMemory, numa: .firstNode,
+            gemvShapes: [.common], contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], memory: usualMemory, numa: .firstNode,
             model: "tinyllama-1.1b", budget: Seconds(10), minimumTime: Seconds(6), idleTime: Seconds(5)),
         .full: Suite(
             name: .full, cpuMatrixEdges: [512, 1_024, 2_048, 4_096, 8_192],
-            acceleratorMatrixEdges: [1_024, 2_048, 4_096, 8_192, 16_384], contextTokens: [128, 1_024, 2_047],
+            acceleratorMatrixEdges: [1_024, 2_048, 4_096, 8_192, 16_384],
+            gemvShapes: modelMatrices, gemvFormats: WeightFormat.allCases, contextTokens: [128, 1_024, 2_047],
             weightFormats: [.bf16, .f16], memory: allMemory, numa: .all, model: "tinyllama-1.1b", budget: Seconds(30),
             minimumTime: Seconds(20),
             idleTime: Seconds(10)),

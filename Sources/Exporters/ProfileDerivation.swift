@@ -86,6 +86,7 @@ extension Capability {
         case .bandwidth: trial.isDRAMRead ? trial.bytesPerSecond.map { (.readBytesPerSecond, $0.rawValue) } : nil
         case .latency: nil
         case .gemm: trial.flopsPerSecond.map { (.gemmFlopsPerSecond, $0.rawValue) }
+        case .gemv: trial.bytesPerSecond.map { (.gemvBytesPerSecond, $0.rawValue) }
         case .llm: trial.phase == "decode" ? trial.tokensPerSecond.map { (.decodeTokensPerSecond, $0) } : nil
         }
     }

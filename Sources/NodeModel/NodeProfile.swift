@@ -44,6 +44,8 @@ public enum CapabilityName: String, Codable, Sendable, CaseIterable {
     case readBytesPerSecond = "read_bytes_per_second"
     /// A matrix product.
     case gemmFlopsPerSecond = "gemm_flops_per_second"
+    /// Bytes of weights in matrix times vector.
+    case gemvBytesPerSecond = "gemv_bytes_per_second"
     /// Tokens of an LLM's decode phase.
     case decodeTokensPerSecond = "decode_tokens_per_second"
 }

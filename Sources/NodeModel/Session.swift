@@ -16,7 +16,7 @@ public struct Limits: Hashable, Codable, Sendable {
 ///
 /// Base units throughout. Energy and what derives from it cover the timed window only.
 public struct TrialRecord: Hashable, Codable, Sendable {
-    /// The workload's name: `peak`, `bandwidth`, `latency`, `gemm`, `llm`.
+    /// The workload's name: `peak`, `bandwidth`, `latency`, `gemm`, `gemv`, `llm`.
     public var workload: WorkloadName
     /// The device's id.
     public var device: DeviceID

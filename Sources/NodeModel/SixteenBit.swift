@@ -18,7 +18,7 @@ public enum SixteenBit {
         switch precision {
         case .bf16: float(bf16Bits: bf16Bits(value))
         case .f16: Float(Float16(value))
-        case .f64, .f32, .i8: value
+        case .f64, .f32, .i8, .q8, .q4: value
         }
     }
 }

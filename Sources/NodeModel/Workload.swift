@@ -1,6 +1,9 @@
 /// The number format of a workload's operands.
 public enum Precision: String, Codable, Sendable, CaseIterable {
     case f64, f32, f16, bf16, i8
+    /// The blocks of ``WeightFormat/q8`` and ``WeightFormat/q4``, of weights alone.
+    case q8 = "q8_0"
+    case q4 = "q4_0"
 }
 
 /// The dimensions of C(M×N) = A(M×K) · B(K×N), all row-major.
@@ -67,24 +70,28 @@ public enum Workload: Hashable, Codable, Sendable {
     case latency(PointerChase)
     /// A matrix product.
     case gemm(GEMMShape, Precision)
+    /// Matrix times vector, the weights stored in some format.
+    case gemv(GEMVShape, WeightFormat)
     /// One LLM decode step.
     case decode(DecodeStep)
 
-    /// The name on the command line and in records: `peak`, `bandwidth`, `latency`, `gemm`, `llm`.
+    /// The name on the command line and in records: `peak`, `bandwidth`, `latency`, `gemm`, `gemv`, `llm`.
     public var name: WorkloadName {
         switch self {
         case .peak: .peak
         case .readBandwidth, .stream: .bandwidth
         case .latency: .latency
         case .gemm: .gemm
+        case .gemv: .gemv
         case .decode: .llm
         }
     }
 
-    /// The operands' format; for an LLM that of its weights.
+    /// The operands' format; for an LLM and for matrix times vector that of the weights.
     public var precision: Precision? {
         switch self {
         case .peak(let precision), .gemm(_, let precision): precision
+        case .gemv(_, let format): format.precision
         case .decode(let step): step.weights
         case .readBandwidth, .stream, .latency: nil
         }
@@ -98,6 +105,7 @@ public enum Workload: Hashable, Codable, Sendable {
         case .stream(let stream): stream.shape
         case .latency(let chase): chase.shape
         case .gemm(let shape, _): "\(shape)"
+        case .gemv(let shape, _): "\(shape)"
         case .decode(let step): step.model.name
         }
     }
@@ -105,7 +113,7 @@ public enum Workload: Hashable, Codable, Sendable {
 
 /// The workloads a user can name.
 public enum WorkloadName: String, Codable, Sendable, CaseIterable {
-    case peak, bandwidth, latency, gemm, llm
+    case peak, bandwidth, latency, gemm, gemv, llm
 }
 
 /// The countable work of one repetition of a workload.

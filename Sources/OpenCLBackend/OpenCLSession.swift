@@ -62,6 +62,8 @@ public final class OpenCLSession {
             return try DecodeWorkload(step: step, queue: queue, device: device, tuning: tuning, seed: seed)
         case .stream, .latency:
             throw TrialFailure(.unsupported, "of memory the OpenCL kernels measure reads of DRAM only")
+        case .gemv(_, let format):
+            throw TrialFailure(.unsupported, "the OpenCL kernels have no gemv yet, \(format.rawValue) or other")
         case .peak(let precision), .gemm(_, let precision):
             throw TrialFailure(
                 .unsupported, "\(workload.name.rawValue) in \(precision.rawValue); the OpenCL kernels have f32")

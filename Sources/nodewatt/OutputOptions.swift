@@ -16,6 +16,7 @@ struct OutputOptions: ParsableArguments {
 extension SuiteName: ExpressibleByArgument {}
 
 extension WorkloadName: ExpressibleByArgument {}
+extension WeightFormat: ExpressibleByArgument {}
 
 extension Precision: ExpressibleByArgument {}
 

@@ -14,7 +14,7 @@ struct SelectionOptions: ParsableArguments {
 
     @Option(
         name: .long, parsing: .upToNextOption,
-        help: "Workloads: peak, bandwidth, latency, gemm, llm. Default: the suite's.")
+        help: "Workloads: peak, bandwidth, latency, gemm, gemv, llm. Default: the suite's.")
     var workload: [WorkloadName] = []
 
     @Option(
@@ -22,13 +22,13 @@ struct SelectionOptions: ParsableArguments {
         help: "Formats to measure; what a device cannot do becomes a row that says so. Default: the suite's.")
     var precision: [Precision] = []
 
-    @Option(help: "Size of matrix products: MxNxK, or one number.")
+    @Option(help: "Size of matrix products: MxNxK, or one number; of gemv: ROWSxCOLUMNS.")
     var shape: String?
 
     @Option(help: "Model of the llm workload: a name in Profiles/models, or a JSON file of the same form.")
     var model: String?
 
-    @Option(help: "Format of the model's weights.")
+    @Option(help: "Format of the weights of llm (bf16, f16) and gemv (also f32, q8_0, q4_0).")
     var quantization: WeightFormat?
 
     @Option(help: "Tokens already in the key-value cache when a token is decoded.")
@@ -60,19 +60,31 @@ struct SelectionOptions: ParsableArguments {
         return lists.contains(false) || values.contains { $0 != nil }
     }
 
+    /// What `--shape` says: two numbers are a matrix that multiplies a vector, one or three a matrix product.
+    private var shapes: (gemm: GEMMShape?, gemv: GEMVShape?) {
+        get throws {
+            guard let shape else { return (nil, nil) }
+            let (gemm, gemv) = (GEMMShape(shape), GEMVShape(shape))
+            if let gemv, workload.isEmpty || workload.contains(.gemv) { return (nil, gemv) }
+            if let gemm, workload.isEmpty || workload != [.gemv] { return (gemm, nil) }
+            let forProducts = "MxNxK with 1 to 65536 each, e.g. 2048x2048x2048"
+            let forVectors = "ROWSxCOLUMNS with 1 to \(GEMVShape.largest) each, e.g. \(GEMVShape.common)"
+            let expected =
+                workload == [.gemv]
+                ? forVectors
+                : workload.contains(.gemv) || workload.isEmpty
+                    ? "\(forProducts), or for gemv \(forVectors)" : forProducts
+            throw UsageError("--shape \(Terminal.printable(shape)): expected \(expected)")
+        }
+    }
+
     /// The selection these options make.
     ///
     /// - Parameter topology: The running machine.
     /// - Returns: The selection.
     /// - Throws: ``NodeModel/UsageError`` for a value out of range.
     func selection(in topology: Topology) throws -> TrialSelection {
-        let shape = try shape.map { text in
-            guard let shape = GEMMShape(text) else {
-                throw UsageError(
-                    "--shape \(Terminal.printable(text)): expected MxNxK with 1 to 65536 each, e.g. 2048x2048x2048")
-            }
-            return shape
-        }
+        let shapes = try self.shapes
         if let prompt, !(1...131_072).contains(prompt) {
             throw UsageError("--prompt \(prompt): expected 1 to 131072 tokens")
         }
@@ -81,8 +93,8 @@ struct SelectionOptions: ParsableArguments {
             throw UsageError("--threads \(threads): this process may use 1 to \(available) hardware threads")
         }
         return TrialSelection(
-            workloads: workload, precisions: precision, shape: shape, quantization: quantization?.precision,
-            contextTokens: prompt, threads: threads, memory: try memorySelection())
+            workloads: workload, precisions: precision, shape: shapes.gemm, gemvShape: shapes.gemv,
+            quantization: quantization, contextTokens: prompt, threads: threads, memory: try memorySelection())
     }
 
     /// What of memory is measured.
@@ -99,14 +111,6 @@ struct SelectionOptions: ParsableArguments {
         }
         return memory
     }
-}
-
-/// The formats weights can have.
-enum WeightFormat: String, ExpressibleByArgument, CaseIterable {
-    case bf16, f16
-
-    /// The format as workloads name it.
-    var precision: Precision { self == .bf16 ? .bf16 : .f16 }
 }
 
 /// Where results go.

@@ -8,6 +8,7 @@ enum TrialText {
         case .peak(let precision): "peak \(precision.rawValue)"
         case .readBandwidth, .stream, .latency: MemoryText.name(workload)
         case .gemm(let shape, let precision): "gemm \(precision.rawValue) \(square(shape))"
+        case .gemv(let shape, let format): "gemv \(format.rawValue) \(shape)"
         case .decode(let step): "llm decode \(step.weights.rawValue) \(step.model.name), context \(step.contextTokens)"
         }
     }
@@ -19,6 +20,7 @@ enum TrialText {
         case .peak: return "peak\(precision)"
         case .bandwidth, .latency: return MemoryText.name(trial)
         case .gemm: return "gemm\(precision) \(trial.shape.flatMap(GEMMShape.init).map(square) ?? "")"
+        case .gemv: return "gemv\(precision) \(trial.shape ?? "")"
         case .llm: return "decode\(precision) \(trial.model ?? "")"
         }
     }
@@ -37,7 +39,9 @@ enum TrialText {
         guard let seconds = trial.medianSeconds else { return "" }
         if let latency = trial.latencySeconds { return UnitFormat.nanoseconds(latency) }
         let tokens = trial.workload == .llm ? 1.0 : nil
-        return speed(Work(flops: trial.flops, bytes: trial.bytes, tokens: tokens), seconds: Seconds(seconds))
+        // What bounds these is the memory, and what they are held against is its bandwidth.
+        let flops = trial.workload == .gemv ? nil : trial.flops
+        return speed(Work(flops: flops, bytes: trial.bytes, tokens: tokens), seconds: Seconds(seconds))
     }
 
     private static func square(_ shape: GEMMShape) -> String {

@@ -46,6 +46,30 @@ import Testing
         #expect(try plans(named).map(\.workload.precision) == [nil, .f32])
     }
 
+    @Test func matrixTimesVectorIsPlannedWhereItIsNamed() throws {
+        let all = try plans(TrialSelection(workloads: [.gemv])).map(\.workload)
+        #expect(all == WeightFormat.common.map { .gemv(.common, $0) })
+        let shape = try #require(GEMVShape("64x96"))
+        let chosen = TrialSelection(workloads: [.gemv], gemvShape: shape, quantization: .q4)
+        #expect(try plans(chosen).map(\.workload) == [.gemv(shape, .q4)])
+        let formats = TrialSelection(workloads: [.gemv, .gemm], precisions: [.f32, .q8])
+        #expect(try plans(formats).map(\.workload.precision) == [.f32, .f32, .q8])
+        #expect(try plans(TrialSelection(quantization: .q4)).map(\.workload.precision).last == .q4)
+        let standard = try #require(Suite.all[.standard])
+        #expect(standard.gemvShapes == [.common] && standard.gemvFormats == WeightFormat.common)
+    }
+
+    @Test func matricesThatStayInTheCachesAreMarked() throws {
+        let small = TrialSelection(workloads: [.gemv], gemvShape: GEMVShape(rows: 64, columns: 64), quantization: .q4)
+        #expect(try plans(small).first?.caveat?.contains("caches") == true)
+        #expect(try plans(TrialSelection(workloads: [.gemv])).allSatisfy { $0.caveat == nil })
+    }
+
+    @Test func matrixShapesAreTwoNumbers() {
+        #expect(GEMVShape("4096X11008") == .common)
+        for text in ["4096", "1x2x3", "0x4", "4x-1", "x", "4x", "4x9999999", "4 x5"] { #expect(GEMVShape(text) == nil) }
+    }
+
     @Test func readsThatCachesMayServeAreNoCeiling() throws {
         var device = Simulated.device
         device.maximumAllocationBytes = 300 << 20

@@ -23,6 +23,7 @@ static const struct {
     {"read", check_read},
     {"copy and triad", check_streams},
     {"gemm", check_products},
+    {"gemv", check_gemv},
     {"multiply bf16", check_multiply_bf16},
     {"multiply f16", check_multiply_f16},
     {"attend bf16", check_attend_bf16},

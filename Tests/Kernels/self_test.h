@@ -18,7 +18,7 @@ typedef struct {
 /// Checks one group of kernels; on the first mismatch prints a line that begins with the group's name, and is false.
 typedef bool check(const char *group, const subject *s);
 
-check check_fill, check_recurrences, check_dots, check_read, check_streams, check_products;
+check check_fill, check_recurrences, check_dots, check_read, check_streams, check_products, check_gemv;
 check check_multiply_bf16, check_multiply_f16, check_attend_bf16, check_attend_f16;
 check check_squares, check_scale, check_gate, check_narrow_bf16, check_narrow_f16;
 
