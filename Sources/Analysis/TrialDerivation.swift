@@ -2,13 +2,15 @@ public import NodeModel
 
 /// The measured ceilings of one device, against which its other figures are held.
 public struct DeviceCeilings: Hashable, Sendable {
-    /// The register-only peak.
-    public var flopsPerSecond: FlopsPerSecond?
+    /// The register-only peaks by format.
+    public var flopsPerSecond: [Precision: FlopsPerSecond]
+    /// Formats without arithmetic of their own: what is computed in them runs as f32.
+    public var computedAsF32: Set<Precision> = []
     /// The DRAM read bandwidth.
     public var bytesPerSecond: BytesPerSecond?
 
     /// Creates ceilings; unknown until measured.
-    public init(flopsPerSecond: FlopsPerSecond? = nil, bytesPerSecond: BytesPerSecond? = nil) {
+    public init(flopsPerSecond: [Precision: FlopsPerSecond] = [:], bytesPerSecond: BytesPerSecond? = nil) {
         self.flopsPerSecond = flopsPerSecond
         self.bytesPerSecond = bytesPerSecond
     }
@@ -17,13 +19,29 @@ public struct DeviceCeilings: Hashable, Sendable {
     ///
     /// A figure that says of itself that it is no ceiling is left out.
     public mutating func absorb(_ trial: TrialRecord) {
+        if trial.workload == .peak, trial.status == .unsupported, let format = trial.precision,
+            [.f16, .bf16].contains(format)
+        {
+            computedAsF32.insert(format)
+        }
         guard trial.status == .measured, !trial.disturbances.contains(TrialPlan.noCeiling) else { return }
-        if trial.workload == .peak, let rate = trial.flopsPerSecond {
-            flopsPerSecond = max(rate, flopsPerSecond ?? .zero)
+        if trial.workload == .peak, let rate = trial.flopsPerSecond, let format = trial.precision {
+            flopsPerSecond[format] = max(rate, flopsPerSecond[format] ?? .zero)
         }
         if trial.isDRAMRead, let rate = trial.bytesPerSecond {
             bytesPerSecond = max(rate, bytesPerSecond ?? .zero)
         }
+    }
+
+    /// Takes the better of each ceiling.
+    public mutating func raise(to other: DeviceCeilings) {
+        flopsPerSecond.merge(other.flopsPerSecond, uniquingKeysWith: max)
+        bytesPerSecond = [bytesPerSecond, other.bytesPerSecond].compactMap(\.self).max()
+    }
+
+    /// The peak that bounds a computation in some format; `nil` when it was not measured.
+    public func peak(of format: Precision) -> FlopsPerSecond? {
+        flopsPerSecond[computedAsF32.contains(format) ? .f32 : format]
     }
 }
 
@@ -75,6 +93,7 @@ public enum TrialDerivation {
             let interval = Statistics.medianInterval(record.samplesSeconds)
         else { return }
         record.medianSeconds = median
+        record.burstSeconds = measurement.burst?.rawValue
         record.ci95LowSeconds = interval.lowerBound
         record.ci95HighSeconds = interval.upperBound
         record.flopsPerSecond = measurement.work.flops.map { $0 / Seconds(median) }
@@ -108,7 +127,7 @@ public enum TrialDerivation {
         switch record.workload {
         case .peak, .bandwidth, .latency: record.fractionOfPeak = nil
         case .gemm:
-            if let rate = record.flopsPerSecond, let peak = ceilings.flopsPerSecond {
+            if let rate = record.flopsPerSecond, let peak = record.precision.flatMap(ceilings.peak) {
                 record.fractionOfPeak = rate / peak
             }
         case .gemv, .llm:

@@ -79,8 +79,9 @@ public final class CPUBackend: ComputeBackend {
         guard topology.isThisSystem else { throw UsageError("a foreign topology cannot be benchmarked") }
         let threads = try Self.usable(plan.threads, in: topology)
         let memory = MemoryGuard(topology: topology)
+        let isa = try plan.instructionSet.map { try InstructionSet.named($0, source: "--isa ") } ?? instructionSet
         func context() throws -> KernelContext {
-            KernelContext(isa: instructionSet, team: try ThreadTeam(threads: threads), seed: seed)
+            KernelContext(isa: isa, team: try ThreadTeam(threads: threads), seed: seed)
         }
         switch plan.workload {
         case .peak(let precision): return try PeakWorkload(context(), precision: precision)

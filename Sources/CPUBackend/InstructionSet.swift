@@ -28,17 +28,27 @@ public struct InstructionSet {
     /// - Returns: The instruction set all kernels of a backend use.
     /// - Throws: `UsageError` when the one named is unknown or not supported here.
     public static func resolve(environment: [String: String]) throws -> InstructionSet {
-        let wanted = environment[variable] ?? ""
+        try named(environment[variable] ?? "", source: variable + "=")
+    }
+
+    /// Chooses an instruction set by its name.
+    ///
+    /// - Parameters:
+    ///   - wanted: The name; empty for the best supported one.
+    ///   - source: Where the name came from, for the error, such as `--isa `.
+    /// - Returns: The instruction set.
+    /// - Throws: `UsageError` when it is unknown or not supported here.
+    public static func named(_ wanted: String, source: String) throws -> InstructionSet {
         var handle: OpaquePointer?
         let status = nw_isa_resolve(wanted, &handle)
         if status == NW_OK, let handle { return InstructionSet(handle: handle) }
         let usable = all.filter(\.isSupported).map(\.name).joined(separator: ", ")
         let shown = String(String.UnicodeScalarView(wanted.unicodeScalars.prefix(40).filter { $0.value >= 32 }))
         guard status == NW_UNSUPPORTED_ISA, let known = all.first(where: { $0.name == wanted }) else {
-            throw UsageError("\(variable)=\(shown): no such instruction set. This machine can run: \(usable)")
+            throw UsageError("\(source)\(shown): no such instruction set. This machine can run: \(usable)")
         }
         throw UsageError(
-            "\(variable)=\(shown): this processor or its operating system lacks some of \(known.features). "
+            "\(source)\(shown): this processor or its operating system lacks some of \(known.features). "
                 + "This machine can run: \(usable)")
     }
 }

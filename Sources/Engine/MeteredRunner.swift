@@ -77,8 +77,9 @@ public struct MeteredRunner {
         guard before.passed else { return wrong(prepared, before) }
         try report(.calibrating)
         let repetitions = try calibrate(prepared)
-        try warmUp(prepared, repetitions)
+        let burst = try warmUp(prepared, repetitions)
         var measurement = try sample(prepared, plan, repetitions)
+        measurement.burst = burst
         try report(.checking)
         measurement.verification = try prepared.verify()
         return measurement
@@ -112,13 +113,17 @@ public struct MeteredRunner {
         }
     }
 
-    private func warmUp(_ prepared: any PreparedWorkload, _ repetitions: Int) throws {
+    /// Runs until clocks have settled; what is fastest until then is the burst.
+    private func warmUp(_ prepared: any PreparedWorkload, _ repetitions: Int) throws -> Seconds? {
         var spent = Seconds.zero
+        var fastest: Seconds?
         while spent < Self.warmUp {
             try report(.warmingUp)
             let batch = try prepared.run(repetitions: repetitions)
             spent += max(batch.end.since(batch.start), Seconds(1e-4))
+            fastest = min(fastest ?? batch.secondsPerRepetition, batch.secondsPerRepetition)
         }
+        return fastest
     }
 
     private func sample(_ prepared: any PreparedWorkload, _ plan: TrialPlan, _ repetitions: Int) throws -> Measurement {

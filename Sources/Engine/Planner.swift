@@ -16,6 +16,14 @@ public struct TrialSelection: Hashable, Sendable {
     public var contextTokens: Int?
     /// How many threads CPU trials use, in place of one per core.
     public var threads: Int?
+    /// Whether CPU trials use every hardware thread of a core.
+    public var usesSMT = false
+    /// Whether CPU trials are repeated on other numbers of threads.
+    public var scales = false
+    /// The instruction sets CPU trials are repeated with, by name; empty for the backend's own choice.
+    public var instructionSets: [String] = []
+    /// The longest measured part of a trial, in place of the suite's.
+    public var trialTime: Seconds?
     /// What of memory is measured, in place of the suite's.
     public var memory: MemorySelection
 
@@ -64,11 +72,29 @@ public struct Planner {
 
     /// Lists the trials of some devices, ceilings first, device by device.
     public func plan(_ devices: [Device]) -> [TrialPlan] {
-        devices.flatMap { device in
-            sizedWorkloads(of: device).map { sized in
+        devices.flatMap { device -> [TrialPlan] in
+            let usual = sizedWorkloads(of: device).map { sized in
                 TrialPlan(
-                    workload: sized.workload, device: device.id, threads: sized.threads, budget: suite.budget,
-                    minimumWindow: max(minimumWindow, suite.minimumTime), caveat: sized.caveat, refusal: sized.refusal)
+                    workload: sized.workload, device: device.id, threads: sized.threads, budget: budget,
+                    minimumWindow: max(minimumWindow, min(suite.minimumTime, budget)), caveat: sized.caveat,
+                    refusal: sized.refusal)
+            }
+            guard device.id == .cpu else { return usual }
+            let variations = ThreadVariations(topology: topology, usual: threads(of: device))
+            return perInstructionSet(usual) + (selection.scales || suite.scales ? variations.plans(of: usual) : [])
+        }
+    }
+
+    private var budget: Seconds { selection.trialTime ?? suite.budget }
+
+    /// The CPU's trials once for each instruction set that was asked for.
+    private func perInstructionSet(_ plans: [TrialPlan]) -> [TrialPlan] {
+        guard !selection.instructionSets.isEmpty else { return plans }
+        return selection.instructionSets.flatMap { name in
+            plans.map { plan in
+                var plan = plan
+                (plan.instructionSet, plan.variation) = (name, name)
+                return plan
             }
         }
     }
@@ -97,10 +123,12 @@ public struct Planner {
     /// Formats that were asked for are planned even where nothing computes them yet: the backend says so in a row.
     private func workloads(of device: Device) -> [Workload] {
         let named = selection.precisions.filter { WeightFormat($0)?.isBlocked != true }
-        let formats = selection.precisions.isEmpty ? [.f32] : named
+        let native = device.id == .cpu
+        let peaks = selection.precisions.isEmpty ? (native ? suite.cpuPeaks : [.f32]) : named
+        let formats = selection.precisions.isEmpty ? (native ? suite.cpuFormats : [.f32]) : named
         let candidates: [Workload] =
-            formats.map { .peak($0) } + [.readBandwidth(bytes: readBytes(of: device))]
-            + formats.flatMap { format in shapes(of: device).map { .gemm($0, format) } }
+            peaks.map { .peak($0) } + [.readBandwidth(bytes: readBytes(of: device))]
+            + formats.flatMap { format in shapes(of: device, format).map { .gemm($0, format) } }
             + gemvFormats.flatMap { format in gemvShapes.map { .gemv($0, format) } } + decodeSteps.map { .decode($0) }
         return candidates.filter(isSelected)
     }
@@ -113,10 +141,11 @@ public struct Planner {
         return selection.workloads.isEmpty || selection.workloads.contains(workload.name)
     }
 
-    private func shapes(of device: Device) -> [GEMMShape] {
+    private func shapes(of device: Device, _ format: Precision) -> [GEMMShape] {
         if let shape = selection.shape { return [shape] }
         let edges = device.kind == .cpu ? suite.cpuMatrixEdges : suite.acceleratorMatrixEdges
-        return edges.map { GEMMShape(m: $0, n: $0, k: $0) }
+        let skinny = device.id == .cpu && [.f32, .bf16].contains(format) ? suite.skinnyRows : []
+        return edges.map { GEMMShape(m: $0, n: $0, k: $0) } + skinny.map { GEMMShape(m: $0, n: 4_096, k: 4_096) }
     }
 
     /// Where the suite has none, one is measured for those who name the workload.
@@ -168,6 +197,7 @@ public struct Planner {
     /// One hardware thread per core, bounded by the control group's quota, or as many as asked for.
     private func threads(of device: Device) -> [Int] {
         guard device.id == .cpu else { return [] }
+        if selection.usesSMT { return topology.allowedThreads }
         let cores = topology.oneThreadPerCore
         if let wanted = selection.threads {
             let others = topology.allowedThreads.filter { !cores.contains($0) }

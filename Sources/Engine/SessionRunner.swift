@@ -57,7 +57,13 @@ public struct SessionRunner {
     private let environment: SessionEnvironment
     private let suite: Suite
     private var session: SessionRecord
-    private var ceilings: [DeviceID: DeviceCeilings] = [:]
+    private var ceilings: [CeilingKey: DeviceCeilings] = [:]
+
+    /// A device, or a variation of how it is used.
+    private struct CeilingKey: Hashable {
+        var device: DeviceID
+        var variation: String?
+    }
 
     /// Creates a runner for a session that is about to begin.
     ///
@@ -98,7 +104,8 @@ public struct SessionRunner {
 
     private mutating func keep(_ record: TrialRecord) {
         session.trials.append(record)
-        ceilings[record.device, default: DeviceCeilings()].absorb(record)
+        let key = CeilingKey(device: record.device, variation: record.variation)
+        ceilings[key, default: DeviceCeilings()].absorb(record)
         do {
             try environment.store?.append(record, to: session.sessionId)
         } catch {
@@ -120,7 +127,8 @@ public struct SessionRunner {
             let measurement = try runner.run(
                 plan, on: device, backend: backend, topology: session.topology, seed: session.seed)
             return TrialDerivation.record(
-                plan: plan, device: device.kind, measurement: measurement, ceilings: ceilings(of: device),
+                plan: plan, device: device.kind, measurement: measurement,
+                ceilings: ceilings(of: device, plan.variation),
                 idle: session.idle, site: session.site)
         } catch _ where environment.isInterrupted() {
             // A child that the terminal interrupted with us fails in its own words.
@@ -133,11 +141,12 @@ public struct SessionRunner {
     }
 
     /// A CPU's OpenCL device has the same silicon as the CPU itself, so the better of both ceilings holds.
-    private func ceilings(of device: Device) -> DeviceCeilings {
-        var own = ceilings[device.id] ?? DeviceCeilings()
-        guard device.kind == .cpu, let native = ceilings[.cpu] else { return own }
-        own.flopsPerSecond = [own.flopsPerSecond, native.flopsPerSecond].compactMap(\.self).max()
-        own.bytesPerSecond = [own.bytesPerSecond, native.bytesPerSecond].compactMap(\.self).max()
+    private func ceilings(of device: Device, _ variation: String?) -> DeviceCeilings {
+        var own = ceilings[CeilingKey(device: device.id, variation: variation)] ?? DeviceCeilings()
+        guard device.kind == .cpu, device.id != .cpu, let native = ceilings[CeilingKey(device: .cpu)] else {
+            return own
+        }
+        own.raise(to: native)
         return own
     }
 

@@ -18,6 +18,13 @@ public struct Suite: Hashable, Sendable {
     public var cpuMatrixEdges: [Int]
     /// The edges of the square matrix products on GPUs and accelerators.
     public var acceleratorMatrixEdges: [Int]
+    /// Formats of the CPU's own peaks and products; other devices compute f32.
+    public var cpuPeaks: [Precision] = [.f32]
+    public var cpuFormats: [Precision] = [.f32]
+    /// Products of few rows with a square matrix of 4096, as LLMs make them; in f32 and bf16.
+    public var skinnyRows: [Int] = []
+    /// Whether peak, read and product are measured on other numbers of threads too.
+    public var scales = false
     /// The matrices that multiply a vector; empty for none.
     public var gemvShapes: [GEMVShape] = []
     /// The formats of their weights.
@@ -38,6 +45,8 @@ public struct Suite: Hashable, Sendable {
     public var minimumTime: Seconds
     /// How long idle power is watched, before and after.
     public var idleTime: Seconds
+
+    private static let allFormats: [Precision] = [.f64, .f32, .f16, .bf16, .i8]
 
     private static let usualMemory: [MemoryRow] = [
         .stream(.copyPastCaches, .dram), .stream(.triad, .dram), .stream(.triadPastCaches, .dram),
@@ -72,11 +81,14 @@ public struct Suite: Hashable, Sendable {
             idleTime: Seconds(2)),
         .standard: Suite(
             name: .standard, cpuMatrixEdges: [1_024, 2_048, 4_096], acceleratorMatrixEdges: [2_048, 4_096, 8_192],
-            gemvShapes: [.common], contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], memory: usualMemory, numa: .firstNode,
+            cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8],
+            gemvShapes: [.common], contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], memory: usualMemory,
+            numa: .firstNode,
             model: "tinyllama-1.1b", budget: Seconds(10), minimumTime: Seconds(6), idleTime: Seconds(5)),
         .full: Suite(
             name: .full, cpuMatrixEdges: [512, 1_024, 2_048, 4_096, 8_192],
             acceleratorMatrixEdges: [1_024, 2_048, 4_096, 8_192, 16_384],
+            cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8], skinnyRows: [1, 4, 16, 64], scales: true,
             gemvShapes: modelMatrices, gemvFormats: WeightFormat.allCases, contextTokens: [128, 1_024, 2_047],
             weightFormats: [.bf16, .f16], memory: allMemory, numa: .all, model: "tinyllama-1.1b", budget: Seconds(30),
             minimumTime: Seconds(20),

@@ -5,7 +5,7 @@ extension NodeProfile {
     /// How long a profile's figures are taken to hold.
     public static let defaultValidityDays = 30
 
-    /// Derives a node's profile from one session; only measured and verified trials enter it.
+    /// Derives a node's profile from one session; only measured and verified trials enter it, no variations.
     ///
     /// Of several trials with the same device, figure, format, size, model, batch and context the last counts.
     ///
@@ -48,7 +48,8 @@ extension NodeProfile {
 
     private static func figures(of device: DeviceID, in trials: [TrialRecord]) -> [Capability] {
         var figures: [Capability] = []
-        for trial in trials where trial.device == device && trial.status == .measured && trial.verified {
+        for trial in trials
+        where trial.device == device && trial.status == .measured && trial.verified && trial.variation == nil {
             guard let figure = Capability(trial) else { continue }
             figures.removeAll { $0.measuresTheSame(as: figure) }
             figures.append(figure)

@@ -30,6 +30,8 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     @ExplicitNull public var numaNode: Int?
     /// The NUMA node whose memory is used, in rows of a NUMA matrix.
     @ExplicitNull public var memoryNumaNode: Int?
+    /// What sets the row apart from the device's usual one, such as `avx2` or `1 thread`.
+    @ExplicitNull public var variation: String?
     /// The operands' format.
     @ExplicitNull public var precision: Precision?
     /// The size in one word.
@@ -42,6 +44,8 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     public var samplesSeconds: [Double] = []
     /// The median of the samples.
     @ExplicitNull public var medianSeconds: Double?
+    /// The fastest batch of the first half second after idling, before clocks settled: the burst beside the sustained rate.
+    @ExplicitNull public var burstSeconds: Double?
     /// Lower limit of the median's 95 % interval.
     @ExplicitNull public var ci95LowSeconds: Double?
     /// Upper limit of the median's 95 % interval.
@@ -134,6 +138,7 @@ public struct TrialRecord: Hashable, Codable, Sendable {
         _shape = ExplicitNull(wrappedValue: plan.workload.shape)
         _reason = ExplicitNull(wrappedValue: reason)
         threads = plan.threads
+        variation = plan.variation
         _variant = ExplicitNull(wrappedValue: plan.workload.variant)
         _level = ExplicitNull(wrappedValue: plan.workload.level)
         _workingSetBytes = ExplicitNull(wrappedValue: plan.workload.workingSetBytes)

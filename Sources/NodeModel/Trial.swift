@@ -12,6 +12,12 @@ public struct TrialPlan: Hashable, Codable, Sendable {
     public var minimumWindow: Seconds
     /// What is to be said of the figure whatever comes out, such as ``noCeiling``.
     public var caveat: String?
+    /// The instruction set of a CPU trial; `nil` for the backend's own choice.
+    public var instructionSet: String?
+    /// What sets the row apart from the device's usual one, such as `avx2` or `1 thread`; `nil` for the usual one.
+    ///
+    /// A variation is held against the ceilings of the same variation, and enters no profile.
+    public var variation: String?
     /// Why there is nothing to be measured, such as a cache the topology lacks; the row is then `unsupported`.
     public var refusal: String?
 
@@ -21,8 +27,10 @@ public struct TrialPlan: Hashable, Codable, Sendable {
     /// Creates a plan for one trial.
     public init(
         workload: Workload, device: DeviceID, threads: [Int], budget: Seconds, minimumWindow: Seconds,
-        caveat: String? = nil, refusal: String? = nil
+        caveat: String? = nil, refusal: String? = nil, instructionSet: String? = nil, variation: String? = nil
     ) {
+        self.instructionSet = instructionSet
+        self.variation = variation
         self.caveat = caveat
         self.refusal = refusal
         self.workload = workload

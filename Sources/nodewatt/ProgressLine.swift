@@ -20,7 +20,7 @@ struct ProgressLine {
         case .idle(let before):
             Terminal.progress("idle power, \(before ? "before" : "after") the trials …")
         case .trialBegan(let number, let total, let plan):
-            prefix = "[\(number)/\(total)] \(plan.device) \(TrialText.name(plan.workload))"
+            prefix = "[\(number)/\(total)] \(plan.device) \(TrialText.name(plan))"
             Terminal.progress(prefix)
         case .progress(let progress):
             Terminal.progress(prefix + Self.text(progress))

@@ -81,7 +81,8 @@ struct RunSetup {
     /// Resolves options, site, devices and meters.
     init(command: RunCommand, node: NodeAssembly) throws {
         let warnings = node.probe.warnings(threads: node.topology.allowedThreads, since: node.quietMoment())
-        guard let suite = Suite.all[command.selection.suite] else { throw UsageError("unknown suite") }
+        guard var suite = Suite.all[command.selection.suite] else { throw UsageError("unknown suite") }
+        if let seconds = command.selection.idleSeconds { suite.idleTime = Seconds(seconds) }
         self.suite = suite
         let selection = try command.selection.selection(in: node.topology)
         let model = try node.profiles.model(named: command.selection.model ?? suite.model)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CPUBackend
 import Engine
 import NodeModel
 
@@ -37,6 +38,23 @@ struct SelectionOptions: ParsableArguments {
     @Option(help: "CPU threads. Default: one per core, within the control group's quota.")
     var threads: Int?
 
+    @Flag(help: "Use every hardware thread of a core (SMT) instead of one per core.")
+    var smt = false
+
+    @Flag(help: "Repeat peak, read and product on 1, 2, 4 … threads, each package, and all hardware threads.")
+    var scaling = false
+
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: "Instruction sets of the CPU kernels, or all this processor has, e.g. avx2 scalar. Default: the best.")
+    var isa: [String] = []
+
+    @Option(help: "Seconds each trial is measured. Default: until precise, within the suite's limits.")
+    var trialSeconds: Double?
+
+    @Option(help: "Seconds idle power is watched before and after; 0 for not at all. Default: the suite's.")
+    var idleSeconds: Double?
+
     @Option(
         name: .long, parsing: .upToNextOption,
         help: "Memory levels of bandwidth and latency: l1, l2, l3, dram. Default: the suite's.")
@@ -55,8 +73,10 @@ struct SelectionOptions: ParsableArguments {
 
     /// Whether anything less than the whole suite is measured.
     var narrows: Bool {
-        let lists = [device.isEmpty, workload.isEmpty, precision.isEmpty, level.isEmpty, variant.isEmpty]
-        let values: [Any?] = [shape, model, quantization, prompt, threads, workingSet]
+        let lists = [
+            device.isEmpty, workload.isEmpty, precision.isEmpty, level.isEmpty, variant.isEmpty, isa.isEmpty, !smt,
+        ]
+        let values: [Any?] = [shape, model, quantization, prompt, threads, workingSet, trialSeconds, idleSeconds]
         return lists.contains(false) || values.contains { $0 != nil }
     }
 
@@ -92,9 +112,29 @@ struct SelectionOptions: ParsableArguments {
         if let threads, !(1...available).contains(threads) {
             throw UsageError("--threads \(threads): this process may use 1 to \(available) hardware threads")
         }
-        return TrialSelection(
+        if smt, threads != nil { throw UsageError("--smt and --threads exclude each other") }
+        if let trialSeconds, !(0.1...3_600).contains(trialSeconds) {
+            throw UsageError("--trial-seconds \(trialSeconds): expected 0.1 to 3600")
+        }
+        if let idleSeconds, !(0...3_600).contains(idleSeconds) {
+            throw UsageError("--idle-seconds \(idleSeconds): expected 0 to 3600")
+        }
+        var selection = TrialSelection(
             workloads: workload, precisions: precision, shape: shapes.gemm, gemvShape: shapes.gemv,
             quantization: quantization, contextTokens: prompt, threads: threads, memory: try memorySelection())
+        selection.usesSMT = smt
+        selection.scales = scaling
+        selection.instructionSets = try instructionSets
+        selection.trialTime = trialSeconds.map { Seconds($0) }
+        return selection
+    }
+
+    /// The names `--isa` means, each of which this processor has.
+    private var instructionSets: [String] {
+        get throws {
+            if isa == ["all"] { return InstructionSet.all.filter(\.isSupported).map(\.name) }
+            return try isa.map { try InstructionSet.named($0, source: "--isa ").name }
+        }
     }
 
     /// What of memory is measured.

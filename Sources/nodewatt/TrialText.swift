@@ -2,6 +2,11 @@ import NodeModel
 
 /// One trial in words.
 enum TrialText {
+    /// A plan, with what sets it apart.
+    static func name(_ plan: TrialPlan) -> String {
+        name(plan.workload) + (plan.variation.map { ", \($0)" } ?? "")
+    }
+
     /// What is computed: `gemm f32 2048x2048x2048`.
     static func name(_ workload: Workload) -> String {
         switch workload {
@@ -15,6 +20,10 @@ enum TrialText {
 
     /// What a record's trial computed.
     static func name(_ trial: TrialRecord) -> String {
+        plainName(trial) + (trial.variation.map { ", \($0)" } ?? "")
+    }
+
+    private static func plainName(_ trial: TrialRecord) -> String {
         let precision = trial.precision.map { " \($0.rawValue)" } ?? ""
         switch trial.workload {
         case .peak: return "peak\(precision)"

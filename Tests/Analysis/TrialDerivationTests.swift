@@ -40,7 +40,7 @@ import Testing
     @Test func derivesSpeedEnergyAndCarbon() {
         let idle = IdleBaseline(beforeWatts: Watts(2), afterWatts: Watts(4), grade: .counter)
         let record = record(
-            Self.measurement(), ceilings: DeviceCeilings(flopsPerSecond: FlopsPerSecond(4e6)), idle: idle)
+            Self.measurement(), ceilings: DeviceCeilings(flopsPerSecond: [.f32: FlopsPerSecond(4e6)]), idle: idle)
         #expect(record.status == .measured)
         #expect(record.flopsPerSecond == FlopsPerSecond(2e6))
         #expect(record.fractionOfPeak == 0.5)
@@ -132,7 +132,7 @@ import Testing
 
     @Test func disturbancesAreNamed() {
         #expect(record(Self.measurement(steal: 0.05)).disturbances.count == 1)
-        let high = record(Self.measurement(), ceilings: DeviceCeilings(flopsPerSecond: FlopsPerSecond(1e6)))
+        let high = record(Self.measurement(), ceilings: DeviceCeilings(flopsPerSecond: [.f32: FlopsPerSecond(1e6)]))
         #expect(high.disturbances.contains { $0.contains("ceiling") })
         let noisy = record(Self.measurement(samples: [1, 2, 1, 2, 1, 2, 1, 2].map { $0 * 0.001 }))
         #expect(noisy.disturbances.contains { $0.contains("scatter") })
