@@ -53,6 +53,18 @@ import Testing
         #expect(record.disturbances.isEmpty)
     }
 
+    @Test func everyFormatHasItsOwnCeiling() {
+        var ceilings = DeviceCeilings(flopsPerSecond: [.f32: FlopsPerSecond(1e9), .bf16: FlopsPerSecond(2e9)])
+        #expect(ceilings.peak(of: .bf16) == FlopsPerSecond(2e9))
+        #expect(ceilings.peak(of: .f16) == nil)
+        let plan = TrialPlan(
+            workload: .peak(.f16), device: .cpu, threads: [0], budget: Seconds(1), minimumWindow: Seconds(1))
+        ceilings.absorb(TrialRecord(plan: plan, status: .unsupported, reason: "no f16 arithmetic"))
+        #expect(ceilings.peak(of: .f16) == FlopsPerSecond(1e9))
+        ceilings.raise(to: DeviceCeilings(flopsPerSecond: [.f32: FlopsPerSecond(3e9)]))
+        #expect(ceilings.peak(of: .f16) == FlopsPerSecond(3e9) && ceilings.peak(of: .bf16) == FlopsPerSecond(2e9))
+    }
+
     @Test func latencyIsTheTimeOfOneHop() throws {
         var measurement = Self.measurement(samples: [0.9e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1.1e-3])
         measurement.work = Work(hops: 4_000)

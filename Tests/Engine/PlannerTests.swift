@@ -109,5 +109,42 @@ import Testing
         #expect(try plans(TrialSelection(workloads: [.bandwidth], memory: copies), device: device).isEmpty)
     }
 
+    @Test func instructionSetsRepeatTheProcessorsTrialsOnly() throws {
+        var selection = TrialSelection(workloads: [.peak, .gemm])
+        selection.instructionSets = ["avx2", "scalar"]
+        let planned = try plans(selection)
+        #expect(planned.map(\.variation) == ["avx2", "avx2", "scalar", "scalar"])
+        #expect(planned.map(\.instructionSet) == planned.map(\.variation))
+        var other = Simulated.device
+        other.id = DeviceID(rawValue: "opencl:0:0")
+        #expect(try plans(selection, device: other).map(\.variation) == [nil, nil])
+    }
+
+    @Test func scalingRepeatsCeilingsAndProductsOnFewerThreads() throws {
+        var selection = TrialSelection(workloads: [.peak, .gemm, .llm])
+        selection.scales = true
+        let extra = try plans(selection).filter { $0.variation != nil }
+        #expect(extra.prefix(2).map(\.threads) == [[0], [0]])
+        #expect(extra.prefix(2).map(\.variation) == ["1 thread", "1 thread"])
+        #expect(extra.allSatisfy { $0.workload.name != .llm })
+    }
+
+    @Test func allHardwareThreadsOnRequest() throws {
+        var selection = TrialSelection(workloads: [.peak])
+        selection.usesSMT = true
+        #expect(try plans(selection).first?.threads == Simulated.topology(quota: nil).allowedThreads)
+    }
+
+    @Test func largerSuitesMeasureAllFormats() throws {
+        let standard = try #require(Suite.all[.standard])
+        let planned = Planner(
+            suite: standard, selection: TrialSelection(workloads: [.peak, .gemm]), model: Simulated.model,
+            topology: Simulated.topology(quota: nil), minimumWindow: Seconds(1)
+        ).plan([Simulated.device])
+        let peaks = planned.filter { $0.workload.name == .peak }.compactMap(\.workload.precision)
+        #expect(peaks == [.f64, .f32, .f16, .bf16, .i8])
+        #expect(Set(planned.compactMap(\.workload.precision)) == [.f64, .f32, .f16, .bf16, .i8])
+    }
+
     @Test func everySuiteIsThere() { #expect(Set(Suite.all.keys) == Set(SuiteName.allCases)) }
 }
