@@ -5,11 +5,11 @@
 
 static const nw_isa *const table[] = {
 #if defined(__x86_64__)
-    &nw_isa_avx512_bf16, &nw_isa_avx512_vnni, &nw_isa_avx512, &nw_isa_avx_vnni,
-    &nw_isa_avx2,
+    &nw_isa_amx,    &nw_isa_avx512_fp16, &nw_isa_avx512_bf16, &nw_isa_avx512_vnni,
+    &nw_isa_avx512, &nw_isa_avx_vnni,    &nw_isa_avx2,
 #endif
 #if defined(__aarch64__)
-    &nw_isa_neon,
+    &nw_isa_sve512,    &nw_isa_sve256, &nw_isa_neon_bf16, &nw_isa_neon_dot, &nw_isa_neon,
 #endif
     &nw_isa_scalar,
 };

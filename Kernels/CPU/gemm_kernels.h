@@ -1,10 +1,8 @@
 // The matrix products every instruction set has; see vectors.h and gemm_tile.h.
 
-enum { mr = NW_MR, nv = NW_NV, nr = NW_NV * NW_LANES, groups_max = NW_GROUPS_MAX, a_stride = NW_GROUPS_MAX + 16 };
+enum { nv = NW_NV, nr = NW_NV * NW_LANES, groups_max = NW_GROUPS_MAX, a_stride = NW_GROUPS_MAX + 16, step = 4 };
 
 // f32: one element is a group.
-typedef vfloat f32_sum;
-NW_INLINE vfloat f32_multiply(vfloat sum, vword a, vword b) { return NW_MULTIPLY_ADD((vfloat)a, (vfloat)b, sum); }
 #define NW_SET f32
 #include "gemm_tile.h"
 
@@ -51,7 +49,12 @@ NW_WIDEN_ROW(bf16)
 #include "gemm_format.h"
 #undef NW_SET
 
-// int8 and uint8 become pairs of int16 as they are packed; two products and their sum are exact in int32.
+// int8 and uint8 become pairs of int16 as they are packed; two products and their sum are exact in int32. Where
+// products take registers on their way to the sums, a tile of fewer rows keeps all of them off the stack.
+#ifdef NW_PAIRS_MR
+#undef NW_MR
+#define NW_MR NW_PAIRS_MR
+#endif
 typedef vint pairs_sum;
 NW_INLINE vint pairs_multiply(vint sum, vword a, vword b) { return NW_ADD_PAIRS(sum, a, b); }
 #define NW_SET pairs

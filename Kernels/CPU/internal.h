@@ -17,8 +17,9 @@ typedef struct nw_peak_kernel {
     int step_operations;
     /// Elements of all chains and of all operands.
     int chains, operands;
-    /// Of dot products: elements of a vector, vectors of first and of second operands; 0 for multiply-adds.
-    int lanes, first_operands, second_operands;
+    /// Of sums of products, otherwise 0; see nw_peak_layout.
+    int lanes, depth, first_operands, second_operands;
+    bool signed_first;
 } nw_peak_kernel;
 
 /// Streams through memory: `bytes` and all addresses are multiples of 64.
@@ -163,6 +164,8 @@ static inline const nw_gemm_kernel *nw_isa_gemm(const nw_isa *isa, nw_gemm_forma
 }
 
 #if defined(__x86_64__)
+extern const nw_isa nw_isa_amx;
+extern const nw_isa nw_isa_avx512_fp16;
 extern const nw_isa nw_isa_avx512_bf16;
 extern const nw_isa nw_isa_avx512_vnni;
 extern const nw_isa nw_isa_avx512;
@@ -170,6 +173,10 @@ extern const nw_isa nw_isa_avx_vnni;
 extern const nw_isa nw_isa_avx2;
 #endif
 #if defined(__aarch64__)
+extern const nw_isa nw_isa_sve512;
+extern const nw_isa nw_isa_sve256;
+extern const nw_isa nw_isa_neon_bf16;
+extern const nw_isa nw_isa_neon_dot;
 extern const nw_isa nw_isa_neon;
 #endif
 extern const nw_isa nw_isa_scalar;

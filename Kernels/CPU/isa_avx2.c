@@ -19,6 +19,7 @@ static bool supported(void) {
 #define NW_PEAK_ADDEND_VECTORS 4
 #define NW_MR 6
 #define NW_NV 2
+#define NW_PAIRS_MR 3
 #define NW_GROUPS_MAX 512
 #define NW_B_AHEAD 8
 #define NW_C_AHEAD 48

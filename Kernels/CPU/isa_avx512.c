@@ -21,6 +21,7 @@ static bool supported(void) {
 #define NW_PEAK_ADDEND_VECTORS 6
 #define NW_MR 14
 #define NW_NV 2
+#define NW_PAIRS_MR 7
 #define NW_GROUPS_MAX 512
 #define NW_B_AHEAD 24
 #define NW_C_AHEAD 64

@@ -25,20 +25,13 @@ static bool supported(void) { return nw_isa_avx512_vnni.supported() && __builtin
 #include "gemm_dot.h"
 #pragma clang attribute pop
 
-static const nw_peak_kernel peak_kernel = {.run = bf16_pairs_peak,
-                                           .step_operations = 4,
-                                           .chains = NW_DOT_VECTORS * NW_LANES,
-                                           .operands = (NW_DOT_A + NW_DOT_B) * NW_LANES,
-                                           .lanes = NW_LANES,
-                                           .first_operands = NW_DOT_A,
-                                           .second_operands = NW_DOT_B};
 const nw_isa nw_isa_avx512_bf16 = {
     .name = "avx512_bf16",
     .features = NW_FEATURES,
     .fused = true,
     .supported = supported,
     .base = &nw_isa_avx512_vnni,
-    .peaks = {[NW_PEAK_BF16] = &peak_kernel},
+    .peaks = {[NW_PEAK_BF16] = &bf16_pairs_peak_kernel},
     .gemm = {[NW_GEMM_BF16] = &bf16_gemm},
 };
 #endif

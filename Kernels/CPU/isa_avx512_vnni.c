@@ -29,20 +29,13 @@ static bool supported(void) { return nw_isa_avx512.supported() && __builtin_cpu_
 #include "block_panel_kernels.h"
 #pragma clang attribute pop
 
-static const nw_peak_kernel peak_kernel = {.run = u8_quads_peak,
-                                           .step_operations = 8,
-                                           .chains = NW_DOT_VECTORS * NW_LANES,
-                                           .operands = (NW_DOT_A + NW_DOT_B) * NW_LANES,
-                                           .lanes = NW_LANES,
-                                           .first_operands = NW_DOT_A,
-                                           .second_operands = NW_DOT_B};
 const nw_isa nw_isa_avx512_vnni = {
     .name = "avx512_vnni",
     .features = NW_FEATURES,
     .fused = true,
     .supported = supported,
     .base = &nw_isa_avx512,
-    .peaks = {[NW_PEAK_I8] = &peak_kernel},
+    .peaks = {[NW_PEAK_I8] = &u8_quads_peak_kernel},
     .gemm = {[NW_GEMM_S8] = &s8_gemm, [NW_GEMM_U8] = &u8_gemm},
     .block_panels = &block_panel_kernels,
 };

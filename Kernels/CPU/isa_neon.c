@@ -11,8 +11,9 @@ static bool supported(void) { return true; }
 #define NW_LANES 4
 #define NW_HAS_FMA 1
 #define NW_HAS_F16 1
-#define NW_PEAK_VECTORS 24
-#define NW_PEAK_ADDEND_VECTORS 4
+#define NW_DOT_VECTORS 20
+#define NW_DOT_A 5
+#define NW_DOT_B 4
 #define NW_MR 6
 #define NW_NV 4
 #define NW_GROUPS_MAX 512

@@ -8,16 +8,19 @@ static bool supported(void) { return true; }
 #define NW_FEATURES ""
 #define NW_BASE 0
 #define NW_LANES 1
-#if defined(__FMA__) || defined(__aarch64__)
+#if defined(__aarch64__)
 #define NW_HAS_FMA 1
+#define NW_DOT_VECTORS 20
+#define NW_DOT_A 5
+#define NW_DOT_B 4
 #else
 #define NW_HAS_FMA 0
-#endif
-#define NW_HAS_F16 0
 #define NW_PEAK_VECTORS 8
 #define NW_PEAK_ADDEND_VECTORS 4
-#define NW_MR 3
-#define NW_NV 4
+#endif
+#define NW_HAS_F16 0
+#define NW_MR 4
+#define NW_NV 2
 #define NW_GROUPS_MAX 512
 #define NW_B_AHEAD 8
 #define NW_C_AHEAD 48

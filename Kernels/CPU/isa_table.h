@@ -23,7 +23,7 @@ const nw_isa NW_TABLE = {
     .supported = supported,
     .base = NW_BASE,
     .fill = fill,
-    .peaks = {[NW_PEAK_F64] = &peak_f64_kernel, [NW_PEAK_F32] = &peak_f32_kernel},
+    .peaks = {[NW_PEAK_F64] = &f64_peak_kernel, [NW_PEAK_F32] = &f32_peak_kernel},
     .streams = &stream_kernels,
     .gemm = {[NW_GEMM_F32] = &f32_gemm,
              [NW_GEMM_F16] = &f16_gemm,

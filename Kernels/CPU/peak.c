@@ -30,6 +30,8 @@ nw_status nw_peak_get_layout(const nw_isa *isa, nw_peak_kind kind, nw_peak_layou
                                .lanes = kernel->lanes,
                                .first = kernel->first_operands,
                                .second = kernel->second_operands,
+                               .depth = kernel->depth,
+                               .signed_first = kernel->signed_first,
                                .chain_bytes = element_bytes(kind),
                                .operand_bytes = element_bytes(kind)};
     return NW_OK;

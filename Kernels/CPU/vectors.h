@@ -18,6 +18,12 @@ typedef vhalf vhalf_any __attribute__((aligned(2), may_alias));
 #define NW_MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #endif
 
+/// The way to multiply every instruction set has; see gemm_tile.h.
+typedef vfloat f32_sum;
+typedef vword f32_operand;
+enum { f32_products = 1, f32_signed = 1 };
+NW_INLINE vfloat f32_multiply(vfloat sum, vword a, vword b) { return NW_MULTIPLY_ADD((vfloat)a, (vfloat)b, sum); }
+
 /// Adds to each int32 the products of two pairs of int16.
 NW_INLINE vint add_pairs(vint sum, vword a, vword b) {
     return sum + ((vint)(a << 16) >> 16) * ((vint)(b << 16) >> 16) + ((vint)a >> 16) * ((vint)b >> 16);

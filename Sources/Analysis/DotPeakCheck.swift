@@ -4,7 +4,8 @@ public import NodeModel
 ///
 /// Every step adds the same dot product to a sum, so the sum after any number of steps is known in closed form. The
 /// operands are random, but such that every sum is exact whatever the order: bytes, added modulo 2³², and bf16 integers
-/// (p, −p)·(r, r − 1) = p, which stay below 2²⁴ for up to 32,768 steps.
+/// (p, −p)·(r, r − 1) = p, which stay below 2²⁴ for up to 32,768 steps. Where a step sums several groups, every other p
+/// nearly cancels the one before it.
 public enum DotPeakCheck {
     /// The most steps after which sums of bf16 are still exact in f32.
     public static let maximumSteps = 32_768
@@ -12,23 +13,44 @@ public enum DotPeakCheck {
     /// A group of operands: four bytes, or two bf16 values in 32 bits, the first one lowest.
     ///
     /// - Parameters:
-    ///   - precision: ``Precision/i8`` (uint8 times int8) or ``Precision/bf16``.
+    ///   - precision: ``Precision/i8`` (uint8 or int8 times int8) or ``Precision/bf16``.
     ///   - isFirst: Whether it is a first operand or a second.
     ///   - seed: The seed of the run.
     ///   - index: Which group.
+    ///   - depth: Groups a step sums, 1 or at most 16; they lie behind each other in first operands.
     /// - Returns: The group's bits.
-    public static func operand(_ precision: Precision, isFirst: Bool, seed: UInt32, index: Int) -> UInt32 {
+    public static func operand(_ precision: Precision, isFirst: Bool, seed: UInt32, index: Int, depth: Int = 1)
+        -> UInt32
+    {
         let key = SeededData.key(seed: seed, stream: isFirst ? 0x9ea2 : 0x9ea3)
         let word = SeededData.word(key: key, index: UInt32(truncatingIfNeeded: index))
         guard precision == .bf16 else { return word }
-        // From -255 to 255 without 0: all have at most eight significant bits.
-        let value = Float(Int(word >> 16) % 255 + 1) * (word & 1 == 0 ? 1 : -1)
+        var value = integer(word, below: depth == 1 ? 256 : 224)
+        if isFirst, depth > 1, index % 2 == 1 {
+            // With the group before it 1 to 32, and so at most 256 for all.
+            let before = SeededData.word(key: key, index: UInt32(truncatingIfNeeded: index - 1))
+            value = Float(word >> 27) + 1 - integer(before, below: 224)
+        }
         let pair = isFirst ? (value, -value) : (value, value - 1)
         return UInt32(SixteenBit.bf16Bits(pair.0)) | UInt32(SixteenBit.bf16Bits(pair.1)) << 16
     }
 
-    /// What one step adds to a sum, modulo 2³² for bytes.
-    public static func product(_ precision: Precision, _ first: UInt32, _ second: UInt32) -> Int {
+    /// A random integer of a magnitude from 1 to `limit` − 1, at most 255: it has at most eight significant bits.
+    private static func integer(_ word: UInt32, below limit: Int) -> Float {
+        Float(Int(word >> 16) % (limit - 1) + 1) * (word & 1 == 0 ? 1 : -1)
+    }
+
+    /// What one group of operands times another is.
+    ///
+    /// - Parameters:
+    ///   - precision: ``Precision/i8`` or ``Precision/bf16``.
+    ///   - first: The first operand's bits.
+    ///   - second: The second operand's bits.
+    ///   - signedFirst: Whether the first operand's bytes have a sign.
+    /// - Returns: The sum of the products of their elements.
+    public static func product(_ precision: Precision, _ first: UInt32, _ second: UInt32, signedFirst: Bool = false)
+        -> Int
+    {
         if precision == .bf16 {
             let halves = (0..<2).map { half in
                 Double(SixteenBit.float(bf16Bits: UInt16(truncatingIfNeeded: first >> (16 * half))))
@@ -37,8 +59,9 @@ public enum DotPeakCheck {
             return Int(halves[0] + halves[1])
         }
         return (0..<4).reduce(0) { sum, byte in
-            let unsigned = Int(UInt8(truncatingIfNeeded: first >> (8 * byte)))
-            return sum + unsigned * Int(Int8(truncatingIfNeeded: second >> (8 * byte)))
+            let bits = UInt8(truncatingIfNeeded: first >> (8 * byte))
+            let factor = signedFirst ? Int(Int8(bitPattern: bits)) : Int(bits)
+            return sum + factor * Int(Int8(truncatingIfNeeded: second >> (8 * byte)))
         }
     }
 

@@ -1,9 +1,9 @@
 import Analysis
-import CPUKernels
-import NodeModel
+package import CPUKernels
+package import NodeModel
 
 /// What a peak starts from, and how its results are checked.
-protocol PeakData {
+package protocol PeakData {
     /// The bytes of the starts and of the operands of all threads.
     var starts: [UInt8] { get }
     var operands: [UInt8] { get }
@@ -13,14 +13,43 @@ protocol PeakData {
 }
 
 /// Makes the data of a peak of some format.
-func makePeakData(_ precision: Precision, _ layout: nw_peak_layout, threads: Int, seed: UInt32, fused: Bool)
+///
+/// - Parameters:
+///   - precision: The format.
+///   - layout: How the kernel wants chains and operands.
+///   - threads: Threads, each with chains of its own.
+///   - seed: The seed of the run.
+///   - fused: Whether multiply-adds are rounded once.
+/// - Returns: The starts and operands, and their check.
+package func makePeakData(_ precision: Precision, _ layout: nw_peak_layout, threads: Int, seed: UInt32, fused: Bool)
     -> any PeakData
 {
     switch precision {
-    case .f64: RecurrenceData<Double>(layout, threads: threads, seed: seed, fused: fused)
-    case .f16: RecurrenceData<Float16>(layout, threads: threads, seed: seed, fused: fused)
-    case .f32: RecurrenceData<Float>(layout, threads: threads, seed: seed, fused: fused)
+    case .f64: makeMultiplyAddData(of: Double.self, layout, threads: threads, seed: seed, fused: fused)
+    case .f16: makeMultiplyAddData(of: Float16.self, layout, threads: threads, seed: seed, fused: fused)
+    case .f32: makeMultiplyAddData(of: Float.self, layout, threads: threads, seed: seed, fused: fused)
     case .bf16, .i8, .q8, .q4: DotData(precision, layout, threads: threads, seed: seed)
+    }
+}
+
+private func makeMultiplyAddData<Value: BinaryFloatingPoint>(
+    of type: Value.Type, _ layout: nw_peak_layout, threads: Int, seed: UInt32, fused: Bool
+) -> any PeakData {
+    layout.lanes == 0
+        ? RecurrenceData<Value>(layout, threads: threads, seed: seed, fused: fused)
+        : SumData<Value>(layout, threads: threads, seed: seed)
+}
+
+extension nw_peak_layout {
+    /// Where the factors lie whose products a step adds to a chain: places among one thread's operands.
+    fileprivate func factors(ofChain chain: Int) -> [(first: Int, second: Int)] {
+        let (lanes, depth, first) = (Int(lanes), Int(depth), Int(first))
+        let (vector, lane) = (chain / lanes, chain % lanes)
+        // A vector is so many square matrices; see nodewatt_peak.h.
+        let (matrix, row, column) = (lane / (depth * depth) * depth * depth, lane / depth % depth, lane % depth)
+        let firstBase = vector % first * lanes + matrix
+        let secondBase = (first + vector % Int(second)) * lanes + matrix
+        return (0..<depth).map { (firstBase + row * depth + $0, secondBase + $0 * depth + column) }
     }
 }
 
@@ -62,6 +91,33 @@ private struct RecurrenceData<Value: BinaryFloatingPoint>: PeakData {
     }
 }
 
+/// Chains of x ← x + a·b.
+private struct SumData<Value: BinaryFloatingPoint>: PeakData {
+    private let first: [Value]
+    private let distinct: [Value]
+    private let factors: [(Value, Value)]
+
+    init(_ layout: nw_peak_layout, threads: Int, seed: UInt32) {
+        let (chains, count) = (Int(layout.chains), Int(layout.operands))
+        first = (0..<threads * chains).map { Value(PeakCheck.start(seed: seed, index: $0)) }
+        let key = SeededData.key(seed: seed, stream: 0x9ea5)
+        let distinct = (0..<threads * count).map { Value(SeededData.uniform(key: key, index: UInt32($0))) }
+        factors = (0..<threads * chains).map { chain in
+            let (base, place) = (chain / chains * count, layout.factors(ofChain: chain % chains)[0])
+            return (distinct[base + place.first], distinct[base + place.second])
+        }
+        self.distinct = distinct
+    }
+
+    var starts: [UInt8] { bytes(of: first) }
+    var operands: [UInt8] { bytes(of: distinct) }
+
+    func verification(of results: [UInt8], steps: Int) -> Verification {
+        PeakCheck.followSums(
+            steps: steps, starts: first, factors: factors, results: elements(of: results, as: Value.self))
+    }
+}
+
 /// Sums of dot products.
 private struct DotData: PeakData {
     private let precision: Precision
@@ -70,22 +126,25 @@ private struct DotData: PeakData {
     private let groups: [UInt32]
 
     init(_ precision: Precision, _ layout: nw_peak_layout, threads: Int, seed: UInt32) {
-        let (chains, lanes) = (Int(layout.chains), Int(layout.lanes))
-        let (a, b) = (Int(layout.first) * lanes, Int(layout.second) * lanes)
-        let groups = (0..<threads * (a + b)).map {
-            DotPeakCheck.operand(precision, isFirst: $0 % (a + b) < a, seed: seed, index: $0)
+        let (chains, count) = (Int(layout.chains), Int(layout.operands))
+        let firsts = Int(layout.first) * Int(layout.lanes)
+        let groups = (0..<threads * count).map {
+            DotPeakCheck.operand(
+                precision, isFirst: $0 % count < firsts, seed: seed, index: $0, depth: Int(layout.depth))
         }
         let key = SeededData.key(seed: seed, stream: 0x9ea4)
         first = (0..<threads * chains).map { Int(SeededData.word(key: key, index: UInt32($0)) >> 16) }
         products = (0..<threads * chains).map { chain in
-            let base = chain / chains * (a + b)
-            let (vector, lane) = (chain % chains / lanes, chain % lanes)
-            return DotPeakCheck.product(
-                precision, groups[base + vector % Int(layout.first) * lanes + lane],
-                groups[base + a + vector % Int(layout.second) * lanes + lane])
+            let base = chain / chains * count
+            return layout.factors(ofChain: chain % chains).reduce(0) { sum, place in
+                sum
+                    + DotPeakCheck.product(
+                        precision, groups[base + place.first], groups[base + place.second],
+                        signedFirst: layout.signed_first)
+            }
         }
-        self.precision = precision
         self.groups = groups
+        self.precision = precision
     }
 
     var starts: [UInt8] {

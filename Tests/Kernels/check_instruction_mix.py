@@ -92,6 +92,9 @@ TARGETS = {
 }
 
 
+JUMP = re.compile(r"(j|b\b|b\.|cbn?z|tbn?z)")
+
+
 def operands_of(text):
     """Splits at the commas outside of brackets."""
     return tuple(part.strip() for part in re.split(r",(?![^(\[{]*[)\]}])", text)) if text else ()
@@ -115,7 +118,7 @@ def innermost_loops(function):
     spans = []
     for i in function:
         target = i.operands[-1] if i.operands else ""
-        if re.match(r"(j|b\b|b\.|cbn?z|tbn?z)", i.mnemonic) and re.fullmatch(r"[0-9a-f]+", target):
+        if JUMP.match(i.mnemonic) and re.fullmatch(r"[0-9a-f]+", target):
             if function[0].address <= int(target, 16) <= i.address:
                 spans.append((int(target, 16), i.address))
     inner = [s for s in spans if not any(o != s and s[0] <= o[0] and o[1] <= s[1] for o in spans)]
@@ -148,7 +151,9 @@ def faults(rule, body, syntax, stack):
             found.append(f"a call: '{i}'")
         if rule.kind == "peak" and i not in counted:
             memory = any(map(syntax.is_memory, i.operands)) and not syntax.address_only.match(i.mnemonic)
-            if memory or not syntax.control.fullmatch(i.mnemonic) or any(map(syntax.vector.search, i.operands)):
+            # Where a jump goes can look like a register.
+            vectors = not JUMP.match(i.mnemonic) and any(map(syntax.vector.search, i.operands))
+            if memory or vectors or not syntax.control.fullmatch(i.mnemonic):
                 found.append(f"beside the peak: '{i}'")
     return found
 

@@ -18,7 +18,7 @@ static const struct {
     check *run;
 } groups[] = {
     {"fill", check_fill},
-    {"peaks of multiply-adds", check_recurrences},
+    {"peaks of multiply-adds", check_multiply_adds},
     {"peaks of dot products", check_dots},
     {"read", check_read},
     {"copy and triad", check_streams},
@@ -110,6 +110,17 @@ static nw_team *make_team(void) {
     return count > 0 && nw_team_create(cpus, count, &team, &failed) == NW_OK ? team : NULL;
 }
 
+/// Runs all groups of an instruction set; how many were wrong.
+static int run_groups(const char *name, const subject *s) {
+    int failures = 0;
+    for (int i = 0; i < group_count; i++) {
+        bool right = groups[i].run(groups[i].name, s);
+        printf("%s: %s: %s\n", name, groups[i].name, right ? "right" : "WRONG");
+        failures += !right;
+    }
+    return failures;
+}
+
 int main(void) {
     int failures = 0, ran = 0;
     nw_team *team = make_team();
@@ -124,12 +135,14 @@ int main(void) {
             continue;
         }
         ran++;
-        for (int j = 0; j < group_count; j++) {
-            bool right = groups[j].run(groups[j].name, &(subject){isa, team});
-            printf("%s: %s: %s\n", isa->name, groups[j].name, right ? "right" : "WRONG");
-            failures += !right;
-        }
+        failures += run_groups(isa->name, &(subject){isa, team});
     }
+#if defined(__x86_64__)
+    if (nw_isa_supported(&nw_isa_avx512)) {
+        ran++;
+        failures += run_groups("amx simulated", &(subject){&nw_isa_simulated_amx, team});
+    }
+#endif
     nw_team_destroy(team);
     printf("%d instruction sets, %d groups of kernels, %d wrong\n", ran, group_count, failures);
     return failures > 0 || ran == 0;

@@ -27,8 +27,8 @@ typedef struct {
     size_t bytes;
     double (*read)(const void *from);
     void (*write)(void *to, double x);
-    /// x * x + c, rounded once or twice.
-    double (*step)(double x, double c, bool fused);
+    /// a * b + c, rounded once or twice.
+    double (*step)(double a, double b, double c, bool fused);
 } number;
 
 static double read_f64(const void *from) { return *(const double *)from; }
@@ -38,18 +38,18 @@ static void write_f64(void *to, double x) { *(double *)to = x; }
 static void write_f32(void *to, double x) { *(float *)to = (float)x; }
 static void write_f16(void *to, double x) { *(uint16_t *)to = half_bits(f16, x); }
 // Through memory, so that no compiler fuses what the hardware of this instruction set does not.
-static double step_f64(double x, double c, bool fused) {
-    volatile double square = x * x;
-    return fused ? fma(x, x, c) : square + c;
+static double step_f64(double a, double b, double c, bool fused) {
+    volatile double product = a * b;
+    return fused ? fma(a, b, c) : product + c;
 }
-static double step_f32(double x, double c, bool fused) {
-    volatile float square = (float)x * (float)x;
-    return (double)(fused ? fmaf((float)x, (float)x, (float)c) : square + (float)c);
+static double step_f32(double a, double b, double c, bool fused) {
+    volatile float product = (float)a * (float)b;
+    return (double)(fused ? fmaf((float)a, (float)b, (float)c) : product + (float)c);
 }
 /// Multiples of 2^-48 below 8 are exact in f64, so that f16 is all they are rounded to.
-static double step_f16(double x, double c, bool fused) {
-    double square = fused ? x * x : half_value(f16, half_bits(f16, x * x));
-    return half_value(f16, half_bits(f16, square + c));
+static double step_f16(double a, double b, double c, bool fused) {
+    double product = fused ? a * b : half_value(f16, half_bits(f16, a * b));
+    return half_value(f16, half_bits(f16, product + c));
 }
 
 static const number numbers[] = {
@@ -58,7 +58,35 @@ static const number numbers[] = {
     {"f16", NW_PEAK_F16, 2, read_f16, write_f16, step_f16},
 };
 
-static bool check_recurrence(const char *group, const subject *s, const number *n, const nw_peak_kernel *kernel) {
+/// Where the operands of a sum of products lie.
+typedef struct {
+    int first, second;
+} place;
+
+/// The operands of term `k` of what a step adds to chain `i`.
+static place place_of(const nw_peak_kernel *kernel, int i, int k) {
+    int depth = kernel->depth, vector = i / kernel->lanes, lane = i % kernel->lanes, square = depth * depth;
+    int matrix = lane / square * square, row = lane % square / depth, column = lane % depth;
+    return (place){vector % kernel->first_operands * kernel->lanes + matrix + row * depth + k,
+                   (kernel->first_operands + vector % kernel->second_operands) * kernel->lanes + matrix + k * depth +
+                       column};
+}
+
+/// x * x + c, or x + a * b.
+static double follow(const number *n, const nw_peak_kernel *kernel, int i, bool fused) {
+    double x = n->read(starts + (size_t)i * n->bytes), a = 0, b = 0, c = 0;
+    if (kernel->lanes) {
+        place at = place_of(kernel, i, 0);
+        a = n->read(operands + (size_t)at.first * n->bytes);
+        b = n->read(operands + (size_t)at.second * n->bytes);
+    } else {
+        c = n->read(operands + (size_t)(i % kernel->operands) * n->bytes);
+    }
+    for (int step = 0; step < steps; step++) x = kernel->lanes ? n->step(a, b, x, fused) : n->step(x, x, c, fused);
+    return x;
+}
+
+static bool check_chains(const char *group, const subject *s, const number *n, const nw_peak_kernel *kernel) {
     uint64_t state = 11;
     for (int i = 0; i < kernel->chains; i++) n->write(starts + (size_t)i * n->bytes, next_uniform(&state));
     // x*x + c stays within [-2, 2] for c within [-2, 0.25].
@@ -66,32 +94,30 @@ static bool check_recurrence(const char *group, const subject *s, const number *
         n->write(operands + (size_t)i * n->bytes, (next_uniform(&state) - 1) * 0.75);
     if (!run(group, kernel, 2)) return false;
     for (int i = 0; i < kernel->chains; i++) {
-        double x = n->read(starts + (size_t)i * n->bytes);
-        double c = n->read(operands + (size_t)(i % kernel->operands) * n->bytes);
-        for (int step = 0; step < steps; step++) x = n->step(x, c, s->isa->fused);
-        double actual = n->read(results + (size_t)i * n->bytes);
-        if (!(actual == x)) return mismatch(group, "%s: chain %d: %a, expected %a", n->name, i, actual, x);
+        double actual = n->read(results + (size_t)i * n->bytes), expected = follow(n, kernel, i, s->isa->fused);
+        if (!(actual == expected))
+            return mismatch(group, "%s: chain %d: %a, expected %a", n->name, i, actual, expected);
     }
     return true;
 }
 
-bool check_recurrences(const char *group, const subject *s) {
+bool check_multiply_adds(const char *group, const subject *s) {
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const nw_peak_kernel *kernel = nw_isa_peak(s->isa, numbers[i].kind);
         // f16 takes an extension; without it there is nothing to check.
         if (!kernel && numbers[i].kind == NW_PEAK_F16) continue;
         if (!kernel) return mismatch(group, "no peak of %s", numbers[i].name);
-        if (!fits(group, kernel) || !check_recurrence(group, s, &numbers[i], kernel)) return false;
+        if (!fits(group, kernel) || !check_chains(group, s, &numbers[i], kernel)) return false;
     }
     return true;
 }
 
 // ---- Dot products ----------------------------------------------------------------------------------------------
 
-/// One group of bytes times another; the first ones have no sign.
-static int64_t product_i8(const unsigned char *a, const unsigned char *b) {
+/// One group of bytes times another.
+static int64_t product_i8(const unsigned char *a, const unsigned char *b, bool signed_first) {
     int64_t sum = 0;
-    for (int i = 0; i < 4; i++) sum += (int64_t)a[i] * (int8_t)b[i];
+    for (int i = 0; i < 4; i++) sum += (int64_t)(signed_first ? (int8_t)a[i] : a[i]) * (int8_t)b[i];
     return sum;
 }
 
@@ -105,7 +131,18 @@ static int64_t product_bf16(const unsigned char *a, const unsigned char *b) {
 static void make_operands(bool integer, int groups, uint64_t *state) {
     for (int i = 0; i < 4 * groups; i++) operands[i] = (unsigned char)floor(128 * next_uniform(state) + 128);
     if (integer) return;
-    for (int i = 0; i < 2 * groups; i++) ((uint16_t *)operands)[i] = half_bits(bf16, floor(64 * next_uniform(state)));
+    for (int i = 0; i < 2 * groups; i++) ((uint16_t *)operands)[i] = half_bits(bf16, floor(32 * next_uniform(state)));
+}
+
+/// What a step adds to chain `i`.
+static int64_t step_sum(const nw_peak_kernel *kernel, int i, bool integer) {
+    int64_t sum = 0;
+    for (int k = 0; k < kernel->depth; k++) {
+        place at = place_of(kernel, i, k);
+        const unsigned char *a = operands + 4 * at.first, *b = operands + 4 * at.second;
+        sum += integer ? product_i8(a, b, kernel->signed_first) : product_bf16(a, b);
+    }
+    return sum;
 }
 
 static bool check_dot(const char *group, const nw_peak_kernel *kernel, bool integer) {
@@ -118,15 +155,11 @@ static bool check_dot(const char *group, const nw_peak_kernel *kernel, bool inte
         else
             ((float *)starts)[i] = (float)start;
     }
-    if (!run(group, kernel, integer ? 8 : 4)) return false;
-    const unsigned char *seconds = operands + 4 * kernel->first_operands * kernel->lanes;
+    if (!run(group, kernel, kernel->depth * (integer ? 8 : 4))) return false;
     for (int i = 0; i < kernel->chains; i++) {
-        int vector = i / kernel->lanes, lane = i % kernel->lanes;
-        const unsigned char *a = operands + 4 * (vector % kernel->first_operands * kernel->lanes + lane);
-        const unsigned char *b = seconds + 4 * (vector % kernel->second_operands * kernel->lanes + lane);
         double actual = integer ? ((int32_t *)results)[i] : (double)((float *)results)[i];
         double start = integer ? ((int32_t *)starts)[i] : (double)((float *)starts)[i];
-        double expected = start + (double)(steps * (integer ? product_i8(a, b) : product_bf16(a, b)));
+        double expected = start + (double)(steps * step_sum(kernel, i, integer));
         if (!(actual == expected))
             return mismatch(group, "%s: chain %d: %.9g, expected %.9g", integer ? "i8" : "bf16", i, actual, expected);
     }

@@ -15,10 +15,15 @@ typedef struct {
     nw_team *team;
 } subject;
 
+#if defined(__x86_64__)
+/// AMX with its tile instructions in plain C, the rest AVX-512; see simulated_amx.c.
+extern const nw_isa nw_isa_simulated_amx;
+#endif
+
 /// Checks one group of kernels; on the first mismatch prints a line that begins with the group's name, and is false.
 typedef bool check(const char *group, const subject *s);
 
-check check_fill, check_recurrences, check_dots, check_read, check_streams, check_products, check_gemv;
+check check_fill, check_multiply_adds, check_dots, check_read, check_streams, check_products, check_gemv;
 check check_multiply_bf16, check_multiply_f16, check_attend_bf16, check_attend_f16;
 check check_squares, check_scale, check_gate, check_narrow_bf16, check_narrow_f16;
 

@@ -10,7 +10,7 @@ extern "C" {
 
 /// What is multiplied.
 typedef enum nw_peak_kind {
-    /// Chains of x <- x * x + c in f64, f32, f16.
+    /// Chains of x <- x * x + c in f64, f32, f16, or of x <- x + a * b where only the addend can be overwritten.
     NW_PEAK_F64 = 0,
     NW_PEAK_F32,
     NW_PEAK_F16,
@@ -26,10 +26,15 @@ typedef struct nw_peak_layout {
     int step_operations;
     /// Elements of all chains and of all operands: f64, f32, f16; f32 or int32 chains and 32-bit groups of operands.
     int chains, operands;
-    /// Of multiply-adds 0: chain i adds operand i modulo their number. Of dot products: lanes of a vector, vectors of
+    /// Of x * x + c 0: chain i adds operand i modulo their number. Of sums of products: lanes of a vector, vectors of
     /// first operands and of second, which lie behind; chain i is lane i % lanes of vector i / lanes, and vector v
     /// multiplies the first operand v % first and the second v % second.
     int lanes, first, second;
+    /// Of sums of products: a vector holds lanes / depth^2 matrices of depth x depth elements, row by row; a step adds
+    /// the product of two such matrices. 1 where every lane multiplies its own.
+    int depth;
+    /// Whether the bytes of first operands have a sign; those of the second always have.
+    bool signed_first;
     /// Bytes of an element.
     int chain_bytes, operand_bytes;
 } nw_peak_layout;
