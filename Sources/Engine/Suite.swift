@@ -18,8 +18,9 @@ public struct Suite: Hashable, Sendable {
     public var cpuMatrixEdges: [Int]
     /// The edges of the square matrix products on GPUs and accelerators.
     public var acceleratorMatrixEdges: [Int]
-    /// Formats of the CPU's own peaks and products; other devices compute f32.
+    /// Formats of the CPU's own peaks; other devices compute f32.
     public var cpuPeaks: [Precision] = [.f32]
+    /// Formats of the CPU's own products.
     public var cpuFormats: [Precision] = [.f32]
     /// Products of few rows with a square matrix of 4096, as LLMs make them; in f32 and bf16.
     public var skinnyRows: [Int] = []

@@ -41,8 +41,8 @@ static void store_tile(int t, void *to, size_t stride) {
 /// The pair or quad of one group, added to a sum.
 typedef void multiply_group(void *sum, const unsigned char *a, const unsigned char *b);
 static void add_bf16(void *sum, const unsigned char *a, const unsigned char *b) {
-    for (int i = 0; i < 2; i++)
-        *(float *)sum += (float)(half_value(bf16, ((const uint16_t *)a)[i]) * half_value(bf16, ((const uint16_t *)b)[i]));
+    const uint16_t *x = (const uint16_t *)a, *y = (const uint16_t *)b;
+    for (int i = 0; i < 2; i++) *(float *)sum += (float)(half_value(bf16, x[i]) * half_value(bf16, y[i]));
 }
 static void add_s8(void *sum, const unsigned char *a, const unsigned char *b) {
     for (int i = 0; i < 4; i++) *(uint32_t *)sum += (uint32_t)((int8_t)a[i] * (int8_t)b[i]);

@@ -92,7 +92,8 @@ class Programs:
         """The record of one run, or why there is none."""
         if "{opencl}" in options and not self.opencl:
             return Reading(reason="no OpenCL driver for this processor")
-        command = [self.nodewatt, "run", "--no-save", "--quiet", "--format", "json"]
+        command = [self.nodewatt, "run", "--no-save", "--quiet", "--format", "json", "--idle-seconds", "0",
+                   "--trial-seconds", "1.5"]
         text = output_of(command + options.format(opencl=self.opencl).split(), 900)
         return text if isinstance(text, Reading) else json.loads(text)
 
