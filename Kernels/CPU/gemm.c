@@ -51,8 +51,7 @@ static nw_status allocate(nw_gemm *gemm) {
     gemm->own_words = a + tile;
     gemm->tile_offset = a;
     int64_t last = (gemm->s.k - 1) / b->kc * b->kc;
-    const uint32_t *none = gemm->packed_b;
-    size_t words = nw_round_up((size_t)(nw_gemm_panel(gemm, last, nw_gemm_panels(gemm)) - none), 1024);
+    size_t words = nw_round_up((size_t)nw_gemm_words_before(gemm, last, nw_gemm_panels(gemm)), 1024);
     size_t all = words + (size_t)nw_team_count(gemm->team) * gemm->own_words;
     nw_status status = nw_memory_create(all * sizeof(uint32_t), &gemm->memory);
     if (status != NW_OK) return status;

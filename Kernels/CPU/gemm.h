@@ -29,10 +29,14 @@ static inline int64_t nw_gemm_groups(const nw_gemm *gemm, int64_t depth) {
 
 static inline int64_t nw_gemm_panels(const nw_gemm *gemm) { return nw_divide_up(gemm->s.n, gemm->kernel->nr); }
 
-/// Panel `jp` of packed B at depth `p`: block after block of depth, panel after panel, group after group.
-static inline uint32_t *nw_gemm_panel(const nw_gemm *gemm, int64_t p, int64_t jp) {
+/// Words of packed B before panel `jp` at depth `p`: block after block of depth, panel after panel, group after group.
+static inline int64_t nw_gemm_words_before(const nw_gemm *gemm, int64_t p, int64_t jp) {
     int64_t groups = nw_gemm_groups(gemm, nw_smaller(gemm->blocking.kc, gemm->s.k - p));
-    return gemm->packed_b + (p / gemm->kernel->unit * nw_gemm_panels(gemm) + jp * groups) * gemm->kernel->nr;
+    return (p / gemm->kernel->unit * nw_gemm_panels(gemm) + jp * groups) * gemm->kernel->nr;
+}
+
+static inline uint32_t *nw_gemm_panel(const nw_gemm *gemm, int64_t p, int64_t jp) {
+    return gemm->packed_b + nw_gemm_words_before(gemm, p, jp);
 }
 
 /// Computes a thread's part of C, with B packed.

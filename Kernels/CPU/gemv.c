@@ -157,9 +157,11 @@ nw_status nw_gemv_create(nw_team *team, const nw_isa *isa, nw_weight_format form
     if (!g) return NW_OUT_OF_MEMORY;
     const nw_block_gemv_kernels *blocks = layout == NW_BLOCKS_GGML ? nw_isa_block_rows(isa) : nw_isa_block_panels(isa);
     int panel_rows = in_blocks(format) ? blocks->panel_rows : nw_isa_gemv(isa)->panel_rows;
+    // Padding takes memory as rows do.
+    int64_t padded = (int64_t)nw_round_up((size_t)rows, (size_t)panel_rows);
     *g = (nw_gemv){.team = team, .isa = isa, .blocks = blocks, .layout = {format, panel_rows, columns}, .rows = rows,
                    .panel_bytes = row_bytes * (size_t)panel_rows, .threads = nw_team_count(team), .last_copy = -1,
-                   .copies = nw_gemv_copies_needed(format, rows, columns, rotated_bytes)};
+                   .copies = nw_gemv_copies_needed(format, padded, columns, rotated_bytes)};
     nw_status status = reserve_weights(g);
     if (status == NW_OK) status = reserve_quantised(g);
     if (status != NW_OK) {

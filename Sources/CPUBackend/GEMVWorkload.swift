@@ -41,9 +41,14 @@ package final class GEMVWorkload: PreparedWorkload {
     /// - Throws: `TrialFailure` for a shape the format cannot have.
     static func bytesNeeded(_ shape: GEMVShape, _ format: WeightFormat, rotatedBytes: Int) throws -> Int {
         try validate(shape, format)
-        let bytes = format.bytes(of: shape.rows * shape.columns)
+        // The kernels pad rows to whole panels.
+        let rows = (shape.rows + widestPanel - 1) / widestPanel * widestPanel
+        let bytes = format.bytes(of: rows * shape.columns)
         return max(bytes, rotatedBytes) + 2 * bytes + 32 * (shape.rows + shape.columns) + (64 << 20)
     }
+
+    /// The most rows that lie side by side: the lanes of AVX-512 and of 512-bit SVE.
+    private static let widestPanel = 16
 
     private static func validate(_ shape: GEMVShape, _ format: WeightFormat) throws {
         let range = 1...GEMVShape.largest

@@ -132,6 +132,8 @@ struct SelectionOptions: ParsableArguments {
     /// The names `--isa` means, each of which this processor has.
     private var instructionSets: [String] {
         get throws {
+            if isa.count > 1, isa.contains("all") { throw UsageError("--isa all stands alone: it names all there are") }
+            guard Set(isa).count == isa.count else { throw UsageError("--isa names an instruction set twice") }
             if isa == ["all"] { return InstructionSet.all.filter(\.isSupported).map(\.name) }
             return try isa.map { try InstructionSet.named($0, source: "--isa ").name }
         }
