@@ -6,16 +6,7 @@ enum { nv = NW_NV, nr = NW_NV * NW_LANES, groups_max = NW_GROUPS_MAX, a_stride =
 #define NW_SET f32
 #include "gemm_tile.h"
 
-typedef float f32_a, f32_b;
-enum { f32_unit = 1 };
-NW_INLINE vword f32_groups(const float *b, int64_t ldb) {
-    (void)ldb;
-    return (vword)load(b);
-}
-NW_INLINE uint32_t f32_row(const float *a, int64_t depth, uint32_t *to) {
-    __builtin_memcpy(to, a, (size_t)depth * sizeof *a);
-    return 0;
-}
+#include "gemm_f32.h"
 #define NW_FORMAT f32
 #include "gemm_format.h"
 

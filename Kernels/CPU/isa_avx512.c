@@ -1,5 +1,6 @@
 // AVX-512 as in every server core since Skylake-X and Zen 4.
 #if defined(__x86_64__)
+#include "avx512_tile.h"
 #include "internal.h"
 
 #include <immintrin.h>
@@ -19,12 +20,7 @@ static bool supported(void) {
 #define NW_HAS_F16 1
 #define NW_PEAK_VECTORS 24
 #define NW_PEAK_ADDEND_VECTORS 6
-#define NW_MR 14
-#define NW_NV 2
 #define NW_PAIRS_MR 7
-#define NW_GROUPS_MAX 512
-#define NW_B_AHEAD 24
-#define NW_C_AHEAD 64
 #define NW_READ_AHEAD 2048
 #define NW_WEIGHTS_AHEAD 8192
 #define NW_ADD_PAIRS(sum, a, b) ((sum) + (vint)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))

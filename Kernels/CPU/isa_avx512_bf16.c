@@ -1,5 +1,6 @@
 // AVX-512 with bf16 dot products: Cooper Lake, Sapphire Rapids, Zen 4 and later.
 #if defined(__x86_64__)
+#include "avx512_tile.h"
 #include "internal.h"
 
 #include <immintrin.h>
@@ -10,11 +11,6 @@ static bool supported(void) { return nw_isa_avx512_vnni.supported() && __builtin
 #define NW_LANES 16
 #define NW_HAS_FMA 1
 #define NW_HAS_F16 1
-#define NW_MR 14
-#define NW_NV 2
-#define NW_GROUPS_MAX 512
-#define NW_B_AHEAD 24
-#define NW_C_AHEAD 64
 #define NW_DOT_VECTORS 20
 #define NW_DOT_A 5
 #define NW_DOT_B 4

@@ -13,7 +13,6 @@ struct nw_memory {
     void *mapping;
     size_t mapping_size;
     void *bytes;
-    size_t size;
 };
 
 static nw_status create(size_t size, int advice, nw_memory **result) {
@@ -29,7 +28,7 @@ static nw_status create(size_t size, int advice, nw_memory **result) {
     void *bytes = (void *)nw_round_up((size_t)mapping, huge_page);
     // Without huge pages the figures are a little lower, no more; so a refusal is not an error.
     madvise(bytes, nw_round_up(size, huge_page), advice);
-    *memory = (nw_memory){mapping, mapped, bytes, size};
+    *memory = (nw_memory){mapping, mapped, bytes};
     *result = memory;
     return NW_OK;
 }
@@ -47,7 +46,6 @@ void nw_memory_destroy(nw_memory *memory) {
 }
 
 void *nw_memory_bytes(const nw_memory *memory) { return memory->bytes; }
-size_t nw_memory_size(const nw_memory *memory) { return memory->size; }
 
 typedef struct {
     const nw_isa *isa;

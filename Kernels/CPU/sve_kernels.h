@@ -61,16 +61,7 @@ static void f32_tile(const nw_tile *t) {
     NW_TILE_ROWS(NW_ROW_FINISH)
 }
 
-typedef float f32_a, f32_b;
-enum { f32_unit = 1 };
-NW_INLINE vword f32_groups(const float *b, int64_t ldb) {
-    (void)ldb;
-    return (vword)load(b);
-}
-NW_INLINE uint32_t f32_row(const float *a, int64_t depth, uint32_t *to) {
-    __builtin_memcpy(to, a, (size_t)depth * sizeof *a);
-    return 0;
-}
+#include "gemm_f32.h"
 #define NW_FORMAT f32
 #define NW_SET f32
 #include "gemm_format.h"

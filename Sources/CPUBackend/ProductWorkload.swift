@@ -16,7 +16,7 @@ package final class ProductWorkload: PreparedWorkload {
     static func bytesNeeded(_ shape: GEMMShape, _ precision: Precision) -> Int {
         guard let format = ProductFormat.all[precision] else { return 0 }
         return ProductOperands.bytes(shape, format) + 4 * (shape.k + 64) * (shape.n + 64)
-            + 8 * shape.m * shape.n + (64 << 20)
+            + 12 * shape.m * shape.n + (64 << 20)
     }
 
     init(_ context: KernelContext, shape: GEMMShape, precision: Precision, caches: CacheShares) throws {

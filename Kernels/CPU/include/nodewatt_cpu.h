@@ -87,7 +87,6 @@ nw_status nw_memory_create(size_t bytes, nw_memory **memory);
 nw_status nw_memory_create_small_pages(size_t bytes, nw_memory **memory);
 void nw_memory_destroy(nw_memory *memory);
 void *nw_memory_bytes(const nw_memory *memory);
-size_t nw_memory_size(const nw_memory *memory);
 
 /// What `nw_fill` makes: the values of NodeModel's SeededData, element by element.
 typedef enum nw_fill_kind {
