@@ -4,5 +4,5 @@
 #define NW_MR 14
 #define NW_NV 2
 #define NW_GROUPS_MAX 512
-#define NW_B_AHEAD 24
+#define NW_B_AHEAD 128
 #define NW_C_AHEAD 64

@@ -107,9 +107,13 @@ nw_status nw_gemm_pack_b(nw_gemm *gemm, const void *b, nw_interval *interval) {
     return NW_OK;
 }
 
+/// Every repetition ends for all threads before the next begins, as in a program that uses the product.
 static void run_share(void *context, int thread) {
     const nw_gemm *gemm = context;
-    for (int64_t repetition = 0; repetition < gemm->repetitions; repetition++) nw_gemm_multiply(gemm, thread);
+    for (int64_t repetition = 0; repetition < gemm->repetitions; repetition++) {
+        nw_gemm_multiply(gemm, thread);
+        nw_team_barrier(gemm->team);
+    }
 }
 
 nw_status nw_gemm_run(nw_gemm *gemm, const void *a, void *c, int64_t repetitions, nw_interval *interval) {

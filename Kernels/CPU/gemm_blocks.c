@@ -76,7 +76,8 @@ static void fetch_lines(block *blk) {
 }
 
 /// A tile at the edge of C: computed whole beside it, then copied in part.
-static void edge_tile(const block *blk, const nw_tile *tile, int64_t columns) {
+static void edge_tile(const block *blk, const nw_tile *tile) {
+    int64_t columns = tile->columns;
     nw_tile whole = *tile;
     whole.c = blk->tile;
     whole.ldc = blk->gemm->kernel->nr;
@@ -95,28 +96,37 @@ static void edge_tile(const block *blk, const nw_tile *tile, int64_t columns) {
     }
 }
 
-static void multiply_panel(block *blk, int64_t jp) {
+static void multiply_tile(block *blk, int64_t ip, int64_t jp) {
     const nw_gemm *gemm = blk->gemm;
     const nw_gemm_kernel *kernel = gemm->kernel;
-    int64_t nr = kernel->nr, columns = nw_smaller(nr, gemm->s.n - jp * nr);
-    nw_tile tile = {.groups = blk->groups,
+    int64_t nr = kernel->nr, start = panel_start(blk, ip);
+    nw_tile tile = {.rows = panel_start(blk, ip + 1) - start,
+                    .columns = nw_smaller(nr, gemm->s.n - jp * nr),
+                    .groups = blk->groups,
+                    .a = blk->a + start * kernel->a_stride,
                     .b = nw_gemm_panel(gemm, blk->p, jp),
+                    .c = gemm->c + (blk->i + start) * gemm->s.ldc + jp * nr,
                     .ldc = gemm->s.ldc,
                     .accumulate = blk->p > 0,
                     .ahead_stride = 128};
-    for (int64_t ip = 0; ip < blk->panels; ip++) {
-        int64_t start = panel_start(blk, ip);
-        tile.rows = panel_start(blk, ip + 1) - start;
-        tile.a = blk->a + start * kernel->a_stride;
-        tile.c = gemm->c + (blk->i + start) * gemm->s.ldc + jp * nr;
-        // Each tile fetches as many bytes of the next panel as it has time for.
-        tile.ahead = (const char *)(tile.b + blk->groups * nr) + ip * blk->groups / 4 * tile.ahead_stride;
-        fetch_lines(blk);
-        if (columns == nr)
-            kernel->tile(&tile);
-        else
-            edge_tile(blk, &tile, columns);
-    }
+    // Each tile fetches as many bytes of the next panel as it has time for.
+    tile.ahead = (const char *)(tile.b + blk->groups * nr) + ip * blk->groups / 4 * tile.ahead_stride;
+    fetch_lines(blk);
+    if (tile.columns == nr)
+        kernel->tile(&tile);
+    else
+        edge_tile(blk, &tile);
+}
+
+/// All tiles of a block: panel of B after panel of B, each of which stays in L1 for a while. Where tiles are so short that
+/// their time goes into writing C, along the rows of C, as the processor's own prefetching expects.
+static void multiply_block(block *blk, const part *own) {
+    if (blk->groups < 64)
+        for (int64_t ip = 0; ip < blk->panels; ip++)
+            for (int64_t jp = own->first; jp < own->last; jp++) multiply_tile(blk, ip, jp);
+    else
+        for (int64_t jp = own->first; jp < own->last; jp++)
+            for (int64_t ip = 0; ip < blk->panels; ip++) multiply_tile(blk, ip, jp);
 }
 
 void nw_gemm_multiply(const nw_gemm *gemm, int thread) {
@@ -133,7 +143,7 @@ void nw_gemm_multiply(const nw_gemm *gemm, int thread) {
             blk.panels = nw_divide_up(blk.rows, gemm->kernel->mr);
             pack_a(&blk);
             look_ahead(&blk, &own);
-            for (int64_t jp = own.first; jp < own.last; jp++) multiply_panel(&blk, jp);
+            multiply_block(&blk, &own);
         }
     }
 }

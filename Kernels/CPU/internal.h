@@ -42,7 +42,8 @@ typedef struct nw_stream_kernels {
 /// rows fall into different cache sets; the sums of row i start from the word behind its groups. B is packed group by
 /// group, nr columns each, aligned. The number of groups is a multiple of the kernel's step.
 typedef struct nw_tile {
-    int64_t rows, groups;
+    /// The kernel may leave out columns from `columns` on; where C has fewer than nr, it has room for all.
+    int64_t rows, columns, groups;
     const uint32_t *a, *b;
     /// f32 or int32.
     uint32_t *c;
@@ -61,7 +62,7 @@ typedef struct nw_gemm_kernel {
     int unit, a_size, b_size;
     /// The groups the tile takes at a time.
     int step;
-    /// Computes 1 to mr rows.
+    /// Computes 1 to mr rows and 1 to nr columns.
     void (*tile)(const nw_tile *tile);
     /// Packs rows x depth of A, with zeros behind the depth up to a multiple of the step.
     void (*pack_a)(const void *a, int64_t lda, int rows, int64_t depth, uint32_t *panel);
