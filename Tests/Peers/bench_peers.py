@@ -15,7 +15,7 @@ import sys
 import time
 
 from figures import FIGURES, GROUPS, NOISE
-from programs import NotUsable, Programs, rate_of
+from programs import LATE, NotUsable, Programs, rate_of
 
 # A register-only peak that changes by more than this within one measurement: something else was running.
 DISTURBED = 1.05
@@ -60,7 +60,7 @@ def measure(figure, programs, sessions):
 def measure_rounds(figures, rounds, programs, journal, known):
     """Measures what is not known yet, round by round; every measurement is written at once and yielded.
 
-    What nodewatt has no figure for is not tried again in later rounds.
+    What nodewatt has no figure for is not tried again in later rounds, unless a program did not end in time.
     """
     todo = [(r, f) for r in range(1, rounds + 1) for f in figures if (r, f.name) not in known]
     progress, sessions, current, absent = Progress(len(todo)), {}, 0, set()
@@ -70,10 +70,10 @@ def measure_rounds(figures, rounds, programs, journal, known):
         progress.show(f"round {number}, {figure.name}")
         if figure.name in absent:
             continue
-        entry = {"round": number, **measure(figure, programs, sessions)}
+        entry = {"round": number, "program": programs.digest, **measure(figure, programs, sessions)}
         journal.write(json.dumps(entry) + "\n")
         journal.flush()
-        if entry["ours"] is None:
+        if entry["ours"] is None and LATE not in entry["reason"]:
             absent.add(figure.name)
         yield entry
     progress.clear()
@@ -91,11 +91,12 @@ def quotient(a, b):
 def summarise(entries):
     """The medians over the rounds of one figure."""
     peaks = [[p for p in e["peaks"] if p] for e in entries]
+    before_and_after = [[p for p in e["peaks"][:2] if p] for e in entries]
     return {
         "ours": median([e["ours"] for e in entries]),
         "peer": median([e["peer"] for e in entries]),
         "ratio": median([quotient(e["ours"], e["peer"]) for e in entries]),
-        "of_peak": median([quotient(e["ours"], max(p[:2])) if p else None for e, p in zip(entries, peaks)]),
+        "of_peak": median([quotient(e["ours"], max(p, default=None)) for e, p in zip(entries, before_and_after)]),
         "disturbed": f"{sum(bool(p) and max(p) / min(p) > DISTURBED for p in peaks)} of {len(entries)}",
     }
 
@@ -170,7 +171,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN",
                         help="figures whose name the regular expression is found in; may be repeated")
-    parser.add_argument("--resume", action="store_true", help="keep what the last call measured")
+    parser.add_argument("--resume", action="store_true", help="keep what the last calls of this nodewatt program measured")
     parser.add_argument("--list", action="store_true", help="print the figures' names alone")
     try:
         chosen = parser.parse_args()
@@ -191,15 +192,19 @@ def main():
         print("\n".join(f.name for f in figures))
         return 0
     journal, entries, status = pathlib.Path(chosen.peers, "rounds.jsonl"), [], 0
-    if chosen.resume and journal.exists():
-        names = {f.name for f in figures}
-        entries = [e for e in map(json.loads, journal.read_text().splitlines()) if e["figure"] in names]
-    known = {(e["round"], e["figure"]) for e in entries}
     try:
         programs = Programs(chosen.program, chosen.peers)
     except NotUsable as problem:
         print(f"bench_peers.py: {chosen.program}: {problem}", file=sys.stderr)
         return 2
+    if chosen.resume and journal.exists():
+        names = {f.name for f in figures}
+        entries = [e for e in map(json.loads, journal.read_text().splitlines()) if e["figure"] in names]
+        others = [e for e in entries if e.get("program") != programs.digest]
+        if others:
+            print(f"bench_peers.py: {len(others)} measurements of another nodewatt program are left out", file=sys.stderr)
+            entries = [e for e in entries if e not in others]
+    known = {(e["round"], e["figure"]) for e in entries}
     with journal.open("a" if chosen.resume else "w") as stream:
         try:
             for entry in measure_rounds(figures, chosen.rounds, programs, stream, known):

@@ -1,10 +1,14 @@
 """How each program is run and read. A value is a rate in base units, or None with the reason why there is none."""
 
+import hashlib
 import json
 import os
 import pathlib
 import re
 import subprocess
+
+
+LATE = "did not end within"
 
 
 class Reading:
@@ -38,7 +42,7 @@ def output_of(command, timeout, **variables):
     except FileNotFoundError:
         return Reading(reason=f"no {pathlib.Path(command[0]).name} on this machine")
     except subprocess.TimeoutExpired:
-        return Reading(reason=f"{pathlib.Path(command[0]).name} did not end within {timeout} s")
+        return Reading(reason=f"{pathlib.Path(command[0]).name} {LATE} {timeout} s")
     if not done.stdout.strip():
         lines = done.stderr.strip().splitlines() or ["no output"]
         return Reading(reason=f"{pathlib.Path(command[0]).name}, exit status {done.returncode}: {lines[0]}")
@@ -75,6 +79,9 @@ class Programs:
     def __init__(self, nodewatt, peers):
         self.nodewatt, self.peers = nodewatt, pathlib.Path(peers)
         self.cpus = first_threads()
+        # With which of its builds a measurement was made.
+        program = pathlib.Path(nodewatt)
+        self.digest = hashlib.sha256(program.read_bytes()).hexdigest()[:16] if program.is_file() else ""
         self.packages = self.document("topology").get("packages", 1)
         devices = self.document("devices").get("devices", [])
         self.opencl = next((d["id"] for d in devices if d["backend"] == "opencl" and d["kind"] == "cpu"), None)

@@ -12,6 +12,8 @@ from programs import Reading, rate_of, working_set
 class Scripted:
     """Programs whose rates are given, round after round."""
 
+    digest = "a build"
+
     def __init__(self, ours, theirs, peaks):
         self.ours, self.theirs, self.peaks = iter(ours), iter(theirs), iter(peaks)
         self.runs = []
@@ -19,6 +21,8 @@ class Scripted:
     def session(self, options):
         self.runs.append(options)
         rate = next(self.ours)
+        if isinstance(rate, Reading):
+            return rate
         if isinstance(rate, str):
             return {"trials": [{"workload": "gemm", "precision": "f32", "shape": "8x8x8", "status": "unsupported",
                                 "reason": rate}]}
@@ -78,6 +82,19 @@ class Rounds(unittest.TestCase):
         text = table([self.figure], measured)
         self.assertIn("nodewatt: unsupported: no such kernel", text)
         self.assertIn("not measured", text)
+
+    def test_what_did_not_end_in_time_is_tried_again(self):
+        late = Reading(reason=f"nodewatt {bench_peers.LATE} 900 s")
+        measured = entries([self.figure], Scripted([late, 90e9], [1e9] * 2, [1e9] * 6), 2)
+        self.assertEqual([e["ours"] for e in measured], [None, 90e9])
+
+    def test_peak_after_the_peer_never_stands_in_for_one_that_failed(self):
+        measured = entries([self.figure], Scripted([90e9], [90e9], [None, 100e9, 200e9]), 1)
+        self.assertAlmostEqual(bench_peers.summarise(measured)["of_peak"], 0.9)
+
+    def test_entries_name_the_program_measured(self):
+        measured = entries([self.figure], Scripted([1e9], [1e9], [1e9] * 3), 1)
+        self.assertEqual(measured[0]["program"], "a build")
 
     def test_resuming_measures_the_rest_alone(self):
         programs = Scripted([1e9], [1e9], [1e9] * 3)
