@@ -50,6 +50,18 @@ package final class GEMVWorkload: PreparedWorkload {
     /// The most rows that lie side by side: the lanes of AVX-512 and of 512-bit SVE.
     private static let widestPanel = 16
 
+    /// The format of weights that a precision names.
+    ///
+    /// - Throws: `TrialFailure` where weights cannot have it.
+    static func format(_ precision: Precision) throws -> WeightFormat {
+        guard let format = WeightFormat(precision) else {
+            let known = WeightFormat.allCases.map(\.rawValue).joined(separator: ", ")
+            throw TrialFailure(
+                .unsupported, "the native kernels have no \(precision.rawValue) gemv, only \(known)")
+        }
+        return format
+    }
+
     private static func validate(_ shape: GEMVShape, _ format: WeightFormat) throws {
         let range = 1...GEMVShape.largest
         guard range.contains(shape.rows), range.contains(shape.columns) else {

@@ -120,18 +120,28 @@ public struct Planner {
         return selection.memory.rows(planner, suite: suite, named: selection.workloads)
     }
 
-    /// Formats that were asked for are planned even where nothing computes them yet: the backend says so in a row.
     private func workloads(of device: Device) -> [Workload] {
-        let named = selection.precisions.filter { WeightFormat($0)?.isBlocked != true }
         let native = device.id == .cpu
-        let peaks = selection.precisions.isEmpty ? (native ? suite.cpuPeaks : [.f32]) : named
-        let formats = selection.precisions.isEmpty ? (native ? suite.cpuFormats : [.f32]) : named
+        let peaks = asked(of: .peak, isPlain) ?? (native ? suite.cpuPeaks : [.f32])
+        let formats = asked(of: .gemm, isPlain) ?? (native ? suite.cpuFormats : [.f32])
         let candidates: [Workload] =
             peaks.map { .peak($0) } + [.readBandwidth(bytes: readBytes(of: device))]
             + formats.flatMap { format in shapes(of: device, format).map { .gemm($0, format) } }
             + gemvFormats.flatMap { format in gemvShapes.map { .gemv($0, format) } } + decodeSteps.map { .decode($0) }
         return candidates.filter(isSelected)
     }
+
+    /// The formats that were asked for; `nil` for the suite's.
+    ///
+    /// A workload that is named gets all of them, even those nothing computes it in: the backend says so in a row. One
+    /// that is not named gets those it makes sense in.
+    private func asked(of name: WorkloadName, _ makesSense: (Precision) -> Bool) -> [Precision]? {
+        guard !selection.precisions.isEmpty else { return nil }
+        return selection.workloads.contains(name) ? selection.precisions : selection.precisions.filter(makesSense)
+    }
+
+    /// Whether numbers of the format stand for themselves, without a scale.
+    private func isPlain(_ format: Precision) -> Bool { WeightFormat(format)?.isBlocked != true }
 
     /// A read has no format: with formats named it has to be named itself.
     private func isSelected(_ workload: Workload) -> Bool {
@@ -148,15 +158,16 @@ public struct Planner {
         return edges.map { GEMMShape(m: $0, n: $0, k: $0) } + skinny.map { GEMMShape(m: $0, n: 4_096, k: 4_096) }
     }
 
-    /// Where the suite has none, one is measured for those who name the workload.
+    /// Where the suite has none, one is measured for those who name the workload, or a format only it has.
     private var gemvShapes: [GEMVShape] {
         if let shape = selection.gemvShape { return [shape] }
-        return suite.gemvShapes.isEmpty && selection.workloads.contains(.gemv) ? [.common] : suite.gemvShapes
+        let isWanted = selection.workloads.contains(.gemv) || !selection.precisions.allSatisfy(isPlain)
+        return suite.gemvShapes.isEmpty && isWanted ? [.common] : suite.gemvShapes
     }
 
-    private var gemvFormats: [WeightFormat] {
-        if let quantization = selection.quantization { return [quantization] }
-        return selection.precisions.isEmpty ? suite.gemvFormats : selection.precisions.compactMap { WeightFormat($0) }
+    private var gemvFormats: [Precision] {
+        if let quantization = selection.quantization { return [quantization.precision] }
+        return asked(of: .gemv) { WeightFormat($0) != nil } ?? suite.gemvFormats.map(\.precision)
     }
 
     private var decodeSteps: [DecodeStep] {
@@ -169,9 +180,7 @@ public struct Planner {
     /// The weights' formats: the one asked for, else those of the formats asked for that weights can have.
     private var weightFormats: [Precision] {
         if let quantization = selection.quantization { return [quantization.precision] }
-        guard !selection.precisions.isEmpty else { return suite.weightFormats }
-        let named = selection.workloads.contains(.llm)
-        return named ? selection.precisions : selection.precisions.filter { [.bf16, .f16].contains($0) }
+        return asked(of: .llm) { [.bf16, .f16].contains($0) } ?? suite.weightFormats
     }
 
     /// At least four times all last-level caches, and a gibibyte where memory allows: what STREAM asks for.
@@ -187,11 +196,16 @@ public struct Planner {
     private func caveat(of workload: Workload, on device: Device) -> String? {
         switch workload {
         case .readBandwidth(let bytes) where bytes < cacheBytes(of: device): TrialPlan.noCeiling
-        case .gemv(let shape, let format)
-        where format.bytes(of: shape.rows * shape.columns) * GEMVShape.mostCopies < cacheBytes(of: device):
-            "so small a matrix stays in the caches: this is not a figure of the memory"
+        case .gemv(let shape, let precision):
+            staysInCaches(shape, precision, on: device)
+                ? "so small a matrix stays in the caches: this is not a figure of the memory" : nil
         default: nil
         }
+    }
+
+    private func staysInCaches(_ shape: GEMVShape, _ precision: Precision, on device: Device) -> Bool {
+        guard let format = WeightFormat(precision) else { return false }
+        return format.bytes(of: shape.rows * shape.columns) * GEMVShape.mostCopies < cacheBytes(of: device)
     }
 
     /// One hardware thread per core, bounded by the control group's quota, or as many as asked for.

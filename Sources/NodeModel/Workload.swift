@@ -70,8 +70,8 @@ public enum Workload: Hashable, Codable, Sendable {
     case latency(PointerChase)
     /// A matrix product.
     case gemm(GEMMShape, Precision)
-    /// Matrix times vector, the weights stored in some format.
-    case gemv(GEMVShape, WeightFormat)
+    /// Matrix times vector, the weights in some format, which need not be one that weights are stored in.
+    case gemv(GEMVShape, Precision)
     /// One LLM decode step.
     case decode(DecodeStep)
 
@@ -90,8 +90,7 @@ public enum Workload: Hashable, Codable, Sendable {
     /// The operands' format; for an LLM and for matrix times vector that of the weights.
     public var precision: Precision? {
         switch self {
-        case .peak(let precision), .gemm(_, let precision): precision
-        case .gemv(_, let format): format.precision
+        case .peak(let precision), .gemm(_, let precision), .gemv(_, let precision): precision
         case .decode(let step): step.weights
         case .readBandwidth, .stream, .latency: nil
         }

@@ -13,7 +13,7 @@ enum TrialText {
         case .peak(let precision): "peak \(precision.rawValue)"
         case .readBandwidth, .stream, .latency: MemoryText.name(workload)
         case .gemm(let shape, let precision): "gemm \(precision.rawValue) \(square(shape))"
-        case .gemv(let shape, let format): "gemv \(format.rawValue) \(shape)"
+        case .gemv(let shape, let precision): "gemv \(precision.rawValue) \(shape)"
         case .decode(let step): "llm decode \(step.weights.rawValue) \(step.model.name), context \(step.contextTokens)"
         }
     }

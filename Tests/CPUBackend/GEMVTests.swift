@@ -17,7 +17,7 @@ import Testing
     private static func shapes(_ format: WeightFormat) -> [GEMVShape] { format.isBlocked ? blockShapes : plainShapes }
 
     private func prepare(_ shape: GEMVShape, _ format: WeightFormat, isa: String) throws -> GEMVWorkload {
-        try #require(try Here.prepare(.gemv(shape, format), isa: isa) as? GEMVWorkload)
+        try #require(try Here.prepare(.gemv(shape, format.precision), isa: isa) as? GEMVWorkload)
     }
 
     @Test(arguments: WeightFormat.allCases) func everyInstructionSetAgreesWithTheOracle(format: WeightFormat) throws {
@@ -89,7 +89,9 @@ import Testing
             (GEMVShape(rows: 1 << 40, columns: 32), .f16),
         ]
         for (shape, format) in shapes {
-            let error = #expect(throws: TrialFailure.self) { try Here.prepare(.gemv(shape, format), isa: "scalar") }
+            let error = #expect(throws: TrialFailure.self) {
+                try Here.prepare(.gemv(shape, format.precision), isa: "scalar")
+            }
             #expect(error?.status == .unsupported, "\(shape)")
         }
         let huge = Workload.gemv(GEMVShape(rows: 1 << 20, columns: 1 << 20), .f32)

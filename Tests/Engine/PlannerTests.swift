@@ -48,15 +48,27 @@ import Testing
 
     @Test func matrixTimesVectorIsPlannedWhereItIsNamed() throws {
         let all = try plans(TrialSelection(workloads: [.gemv])).map(\.workload)
-        #expect(all == WeightFormat.common.map { .gemv(.common, $0) })
+        #expect(all == WeightFormat.common.map { .gemv(.common, $0.precision) })
         let shape = try #require(GEMVShape("64x96"))
         let chosen = TrialSelection(workloads: [.gemv], gemvShape: shape, quantization: .q4)
         #expect(try plans(chosen).map(\.workload) == [.gemv(shape, .q4)])
         let formats = TrialSelection(workloads: [.gemv, .gemm], precisions: [.f32, .q8])
-        #expect(try plans(formats).map(\.workload.precision) == [.f32, .f32, .q8])
+        #expect(try plans(formats).map(\.workload.precision) == [.f32, .q8, .f32, .q8])
         #expect(try plans(TrialSelection(quantization: .q4)).map(\.workload.precision).last == .q4)
         let standard = try #require(Suite.all[.standard])
         #expect(standard.gemvShapes == [.common] && standard.gemvFormats == WeightFormat.common)
+    }
+
+    @Test func formatsAreRowsWhereTheWorkloadIsNamed() throws {
+        func planned(_ name: WorkloadName, _ formats: [Precision]) throws -> [Precision?] {
+            try plans(TrialSelection(workloads: [name], precisions: formats)).map(\.workload.precision)
+        }
+        for name in [WorkloadName.peak, .gemm, .gemv, .llm] {
+            #expect(try planned(name, Precision.allCases) == Precision.allCases)
+        }
+        #expect(try plans(TrialSelection(precisions: [.q8])).map(\.workload) == [.gemv(.common, .q8)])
+        let bytes = TrialSelection(workloads: [.gemv], precisions: [.i8])
+        #expect(try plans(bytes).map(\.workload) == [.gemv(.common, .i8)])
     }
 
     @Test func matricesThatStayInTheCachesAreMarked() throws {
