@@ -93,7 +93,7 @@ public struct SessionRunner {
             keep(record(of: plan))
         }
         if !environment.isInterrupted() { watchIdle(before: false) }
-        session.trials = session.trials.map {
+        session.trials = LevelCheck.flagging(session.trials).map {
             TrialDerivation.addingSiteFigures(to: $0, idle: session.idle, site: session.site)
         }
         session.interrupted = environment.isInterrupted()
