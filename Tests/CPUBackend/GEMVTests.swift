@@ -45,6 +45,20 @@ import Testing
         }
     }
 
+    /// Bytes are the algorithm's; what else is read for the sake of the layout is said where it is more than a little.
+    @Test func paddingIsSaidWhereItMatters() throws {
+        let isa = Here.instructionSets[0]
+        let lanes = try prepare(GEMVShape(rows: 64, columns: 32), .q8, isa: isa).panelRows
+        for (rows, added) in [(1, lanes - 1), (lanes + 1, lanes - 1), (lanes, 0), (200 * lanes + 1, 0)] {
+            let workload = try prepare(GEMVShape(rows: rows, columns: 32), .q8, isa: isa)
+            #expect(workload.work.bytes == Double(34 * rows))
+            let note = workload.notes[TrialRecord.paddingNote]
+            #expect((note != nil) == (added > 0), "\(rows) rows")
+            #expect(note.map { $0.contains("\(added) rows of zeros") && $0.contains("\(rows) counted") } ?? true)
+        }
+        #expect(try prepare(GEMVShape(rows: 1, columns: 32), .f32, isa: "scalar").notes[TrialRecord.paddingNote] == nil)
+    }
+
     @Test(arguments: WeightFormat.allCases) func wrongResultIsCaught(format: WeightFormat) throws {
         let workload = try prepare(GEMVShape(rows: 40, columns: 640), format, isa: Here.instructionSets[0])
         _ = try workload.run(repetitions: 3)
