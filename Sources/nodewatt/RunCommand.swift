@@ -98,7 +98,8 @@ struct RunSetup {
         metering = EnergyAccumulator(meters: meters.meters, expectedPackages: node.packages)
         plans = Planner(
             suite: suite, selection: selection, model: model, topology: node.topology,
-            minimumWindow: metering.minimumWindow
+            minimumWindow: metering.minimumWindow,
+            productModels: try suite.modelProducts.map { try node.profiles.model(named: $0.model) }
         ).plan(inventory.devices)
         guard !plans.isEmpty else {
             throw UsageError("nothing to measure: no device, or --precision excludes every workload")
