@@ -5,8 +5,9 @@ public import NodeModel
 /// A virtual machine may show an L3 it gets no share of, and a cache may be switched off or taken up by neighbours. The
 /// next level then serves what was sized for this one, and the row would pass for a cache's.
 public enum LevelCheck {
-    /// Two levels whose figures differ by less than this are one; real ones differ by half or more.
-    static let margin = 0.05
+    /// Two levels whose figures differ by less than this are one: each is known to a few percent, and real ones differ
+    /// by a third or more.
+    static let margin = 0.1
 
     /// Rows that differ in their level alone.
     private struct Family: Hashable {
