@@ -17,7 +17,7 @@ public final class CPUBackend: ComputeBackend {
     /// `native`.
     public var name: String { "native" }
 
-    /// The hardware threads a trial uses by default: one per core, no more than the control group's quota can keep busy.
+    /// The hardware threads a trial uses by default: one per core, no more than the control group's quota keeps busy.
     ///
     /// - Parameter topology: The running machine.
     /// - Returns: Operating-system numbers, at least one unless nothing is allowed.

@@ -81,7 +81,8 @@ public struct SessionRunner {
     ///
     /// - Parameter plans: The trials, in order.
     /// - Returns: The finished record; trials after an interruption are in it as skipped.
-    /// - Throws: ``NodeModel/UsageError`` for a foreign topology, ``NodeModel/SystemFailure`` when the store cannot begin.
+    /// - Throws: ``NodeModel/UsageError`` for a foreign topology, ``NodeModel/SystemFailure`` when the store cannot
+    ///   begin.
     public mutating func run(_ plans: [TrialPlan]) throws -> SessionRecord {
         guard session.isThisSystem, session.topology.isThisSystem else {
             throw UsageError("a foreign topology cannot be benchmarked: only the running machine can")

@@ -46,7 +46,8 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     public var samplesSeconds: [Double] = []
     /// The median of the samples.
     @ExplicitNull public var medianSeconds: Double?
-    /// The fastest batch of the first half second after idling, before clocks settled: the burst beside the sustained rate.
+    /// The fastest batch of the first half second after idling, before clocks settled: the burst beside the sustained
+    /// rate.
     @ExplicitNull public var burstSeconds: Double?
     /// Lower limit of the median's 95 % interval.
     @ExplicitNull public var ci95LowSeconds: Double?
@@ -62,7 +63,8 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     @ExplicitNull public var bytesPerSecond: BytesPerSecond?
     /// Seconds from one dependent load to the next of the same chain, at the median.
     @ExplicitNull public var latencySeconds: Double?
-    /// The rate as a fraction of the measured ceiling of the same device: peak for compute, read bandwidth for the rest.
+    /// The rate as a fraction of the measured ceiling of the same device: peak for compute, read bandwidth for the
+    /// rest.
     @ExplicitNull public var fractionOfPeak: Double?
     /// Whether the result was verified in this run.
     public var verified: Bool = false

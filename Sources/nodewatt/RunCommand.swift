@@ -141,9 +141,8 @@ struct RunOutcome {
             }
         }
         if setup.store != nil {
-            report(
-                "History: \(Terminal.shortened(setup.resultsDirectory + "/history.sqlite")), session \(session.sessionId)"
-            )
+            let path = Terminal.shortened(setup.resultsDirectory + "/history.sqlite")
+            report("History: \(path), session \(session.sessionId)")
         }
         if setup.session.simulated { report("Simulated: nothing of this enters the history or a profile.") }
         if session.trials.contains(where: { $0.status == .measured }), !setup.session.simulated, let path = profilePath
