@@ -101,7 +101,7 @@ public struct Suite: Hashable, Sendable {
         .standard: Suite(
             name: .standard, cpuMatrixEdges: [1_024, 2_048, 4_096], acceleratorMatrixEdges: [2_048, 4_096, 8_192],
             cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8],
-            modelProducts: [ModelProducts(model: "llama-3.1-8b", projections: [.down], tokens: [1, 16])],
+            modelProducts: [ModelProducts(model: "llama-3.1-8b", projections: [.gateUp], tokens: [1, 16])],
             gemvShapes: [.common], contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], memory: usualMemory,
             numa: .firstNode,
             model: "tinyllama-1.1b", budget: Seconds(10), minimumTime: Seconds(6), idleTime: Seconds(5)),

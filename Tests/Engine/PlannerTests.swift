@@ -180,7 +180,7 @@ import Testing
         #expect(shapes.isSuperset(of: ["1x64x160", "64x64x160", "4x320x64", "16x64x64"]))
         #expect(full.allSatisfy { $0.variation == nil })
         let standard = try productPlans(.standard).filter { $0.projection != nil }
-        #expect(standard.map(\.workload.shape) == ["1x64x160", "16x64x160"])
+        #expect(standard.map(\.workload.shape) == ["1x320x64", "16x320x64"])
         #expect(try productPlans(.quick).allSatisfy { $0.projection == nil })
         #expect(TrialRecord(plan: full[0], status: .measured).projection == full[0].projection)
     }
