@@ -58,7 +58,8 @@ static nw_status lay_out_weights(nw_decode *d) {
 
 static nw_status lay_out_activations(nw_decode *d) {
     const nw_decode_spec *s = &d->spec;
-    size_t q = (size_t)s->heads * (size_t)s->head_dimension, kv = (size_t)nw_decode_kv_width(s), hidden = (size_t)s->hidden;
+    size_t q = (size_t)s->heads * (size_t)s->head_dimension, kv = (size_t)nw_decode_kv_width(s);
+    size_t hidden = (size_t)s->hidden;
     size_t counts[NW_BUFFER_COUNT] = {hidden, hidden, q + 2 * kv, q, 2 * (size_t)s->feed_forward,
                                       (size_t)s->feed_forward, (size_t)s->vocabulary};
     d->score_floats = nw_round_up((size_t)s->context + 65, 32);

@@ -67,7 +67,8 @@ static void fill_share(void *context, int thread) {
 
 nw_status nw_fill(nw_team *team, const nw_isa *isa, void *destination, nw_fill_kind kind, uint32_t key,
                   uint64_t first, size_t count) {
-    if (kind < NW_FILL_UNIFORM_F32 || kind > NW_FILL_SMALL_INTEGER_F16 || count > INT64_MAX / 8) return NW_INVALID_ARGUMENT;
+    if (kind < NW_FILL_UNIFORM_F32 || kind > NW_FILL_SMALL_INTEGER_F16 || count > INT64_MAX / 8)
+        return NW_INVALID_ARGUMENT;
     size_t width = kind <= NW_FILL_WORD_U32 ? 4 : 2;
     fill_job job = {isa, destination, kind, key, first, count, width, nw_team_count(team)};
     nw_team_run(team, fill_share, &job, NULL);

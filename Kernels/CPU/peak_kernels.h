@@ -1,8 +1,8 @@
 // The register-only peaks of multiply-adds; see vectors.h.
 //
-// x <- x * x + c, `steps` times on vectors of chains held in registers. Chain vector j uses addend vector j modulo their
-// number. Rounded once per step where multiply-adds are fused, twice where they are not, and so bit-exact on every
-// machine. Flops: 2 * steps * chains. No memory is touched between the first load and the last store.
+// x <- x * x + c, `steps` times on vectors of chains held in registers. Chain vector j uses addend vector j modulo
+// their number. Rounded once per step where multiply-adds are fused, twice where they are not, and so bit-exact on
+// every machine. Flops: 2 * steps * chains. No memory is touched between the first load and the last store.
 //
 // Where a multiply-add can only overwrite its addend, every step would have to copy c: there it is sums, as in
 // peak_dot.h, and NW_DOT_VECTORS, NW_DOT_A and NW_DOT_B are defined instead.
@@ -22,10 +22,11 @@ enum { peak_vectors = NW_PEAK_VECTORS, peak_addend_vectors = NW_PEAK_ADDEND_VECT
         }                                                                                                              \
         __builtin_memcpy(results, x, sizeof x);                                                                        \
     }                                                                                                                  \
-    static const nw_peak_kernel name##_kernel = {.run = name,                                                          \
-                                                 .step_operations = 2,                                                 \
-                                                 .chains = peak_vectors * sizeof(vector) / sizeof((vector){}[0]),      \
-                                                 .operands = peak_addend_vectors * sizeof(vector) / sizeof((vector){}[0])};
+    static const nw_peak_kernel name##_kernel = {                                                                      \
+        .run = name,                                                                                                   \
+        .step_operations = 2,                                                                                          \
+        .chains = peak_vectors * sizeof(vector) / sizeof((vector){}[0]),                                               \
+        .operands = peak_addend_vectors * sizeof(vector) / sizeof((vector){}[0])};
 
 NW_PEAK(f32_peak, vfloat, NW_MULTIPLY_ADD)
 NW_PEAK(f64_peak, vdouble, NW_MULTIPLY_ADD)

@@ -58,7 +58,8 @@ static uint32_t read_sum(const void *data, size_t bytes, int64_t repetitions, bo
     return sum;
 }
 
-// How a result is stored is a function and not a flag: of two stores that differ in a hint alone the compiler makes one.
+// How a result is stored is a function and not a flag: of two stores that differ in a hint alone the compiler makes
+// one.
 typedef void put_vector(float *to, vfloat value);
 NW_INLINE void put_plain(float *to, vfloat value) { *(vfloat_line *)to = value; }
 NW_INLINE void put_past_caches(float *to, vfloat value) {

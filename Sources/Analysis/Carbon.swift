@@ -2,7 +2,7 @@ public import NodeModel
 
 /// Emissions and money from energy, each a formula of its standard.
 public enum Carbon {
-    /// Operational emissions of some IT energy: E · PUE · I (SCI's O with the PUE in E; ISO/IEC 21031, ISO/IEC 30134-2).
+    /// Operational emissions of some IT energy: E · PUE · I (SCI's O, the PUE in E; ISO/IEC 21031, ISO/IEC 30134-2).
     ///
     /// - Parameters:
     ///   - energy: Gross energy of the IT equipment.

@@ -214,6 +214,7 @@ public enum Disturbance {
             guard let fraction = trial.fractionOfPeak, fraction > 1 else { return nil }
             return "above the measured ceiling (\(percent(fraction))): the ceiling or this figure is wrong"
         },
+        Rule { $0.notes[TrialRecord.paddingNote] },
     ]
 
     /// Everything that disturbed a trial, in words.

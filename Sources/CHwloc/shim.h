@@ -20,7 +20,9 @@ enum nodewatt_rehearsal {
 
 /* Touches everything that a reader of the tree will touch; the sum keeps the reads from being left out. */
 static inline size_t nodewatt_hwloc_walk(hwloc_obj_t object) {
-  size_t sum = object->logical_index + (object->name ? strlen(object->name) : 0) + (object->subtype ? strlen(object->subtype) : 0);
+  size_t sum = object->logical_index;
+  if (object->name) sum += strlen(object->name);
+  if (object->subtype) sum += strlen(object->subtype);
   if (object->cpuset) sum += (size_t)hwloc_bitmap_last(object->cpuset);
   for (unsigned i = 0; i < object->infos_count; i++) {
     if (object->infos[i].name) sum += strlen(object->infos[i].name);
@@ -33,7 +35,8 @@ static inline size_t nodewatt_hwloc_walk(hwloc_obj_t object) {
 }
 
 /* Loads a topology as the caller is about to, and frees it; never returns. */
-static inline void nodewatt_hwloc_rehearse_child(hwloc_topology_t topology, const char *xml, int xml_size, const char *synthetic) {
+static inline void nodewatt_hwloc_rehearse_child(hwloc_topology_t topology, const char *xml, int xml_size,
+                                                  const char *synthetic) {
   static const int fatal[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM, SIGXCPU};
   for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) signal(fatal[i], SIG_DFL);
   struct rlimit no_core = {0, 0};

@@ -39,7 +39,9 @@ int32_t nwcl_open(uint32_t platform, uint32_t device, nwcl_session **session) {
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)platform_id, 0};
     cl_int status = CL_SUCCESS;
     result->context = nwcl_table->clCreateContext(properties, 1, &device_id, NULL, NULL, &status);
-    if (status == CL_SUCCESS) { result->queue = nwcl_table->clCreateCommandQueue(result->context, device_id, 0, &status); }
+    if (status == CL_SUCCESS) {
+        result->queue = nwcl_table->clCreateCommandQueue(result->context, device_id, 0, &status);
+    }
     if (status != CL_SUCCESS) {
         nwcl_close(result);
         return status;
@@ -75,7 +77,8 @@ static void copy_log(nwcl_session *session, cl_program program, char *log, size_
 }
 
 int32_t nwcl_build(
-    nwcl_session *session, const char *source, const char *options, nwcl_program **program, char *log, size_t capacity) {
+    nwcl_session *session, const char *source, const char *options, nwcl_program **program, char *log,
+    size_t capacity) {
     *program = NULL;
     if (capacity == 0) { return CL_INVALID_VALUE; }
     log[0] = '\0';

@@ -17,7 +17,7 @@ public final class CPUBackend: ComputeBackend {
     /// `native`.
     public var name: String { "native" }
 
-    /// The hardware threads a trial uses by default: one per core, no more than the control group's quota can keep busy.
+    /// The hardware threads a trial uses by default: one per core, no more than the control group's quota keeps busy.
     ///
     /// - Parameter topology: The running machine.
     /// - Returns: Operating-system numbers, at least one unless nothing is allowed.
@@ -104,7 +104,8 @@ public final class CPUBackend: ComputeBackend {
             return try ProductWorkload(
                 context(), shape: shape, precision: precision,
                 caches: CacheShares(topology: topology, threads: threads))
-        case .gemv(let shape, let format):
+        case .gemv(let shape, let precision):
+            let format = try GEMVWorkload.format(precision)
             let rotated = GEMVWorkload.rotatedBytes(topology, memory)
             try memory.require(GEMVWorkload.bytesNeeded(shape, format, rotatedBytes: rotated))
             return try GEMVWorkload(context(), shape: shape, format: format, rotatedBytes: rotated)

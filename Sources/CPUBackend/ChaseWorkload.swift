@@ -26,8 +26,8 @@ package final class ChaseWorkload: PreparedWorkload {
         guard chase.bytes >= 64 * chase.chains, chase.bytes % 64 == 0 else {
             throw TrialFailure(
                 .unsupported,
-                "\(chase.bytes) bytes are no whole number of 64-byte nodes, at least one for each of \(chase.chains) chains"
-            )
+                "\(chase.bytes) bytes are no whole number of 64-byte nodes, at least one for each of "
+                    + "\(chase.chains) chains")
         }
         self.context = context
         self.chase = chase

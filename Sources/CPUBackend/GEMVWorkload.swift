@@ -50,6 +50,18 @@ package final class GEMVWorkload: PreparedWorkload {
     /// The most rows that lie side by side: the lanes of AVX-512 and of 512-bit SVE.
     private static let widestPanel = 16
 
+    /// The format of weights that a precision names.
+    ///
+    /// - Throws: `TrialFailure` where weights cannot have it.
+    static func format(_ precision: Precision) throws -> WeightFormat {
+        guard let format = WeightFormat(precision) else {
+            let known = WeightFormat.allCases.map(\.rawValue).joined(separator: ", ")
+            throw TrialFailure(
+                .unsupported, "the native kernels have no \(precision.rawValue) gemv, only \(known)")
+        }
+        return format
+    }
+
     private static func validate(_ shape: GEMVShape, _ format: WeightFormat) throws {
         let range = 1...GEMVShape.largest
         guard range.contains(shape.rows), range.contains(shape.columns) else {
@@ -90,7 +102,24 @@ package final class GEMVWorkload: PreparedWorkload {
             "copies": "\(matrix.count), used in turn",
             "vector": format.isBlocked ? "int8 in blocks of 32, f32 scales, quantised in the timed part" : "f32",
         ]
-        return context.notes.merging(facts) { first, _ in first }
+        return context.notes.merging(facts) { first, _ in first }.merging(padding) { first, _ in first }
+    }
+
+    /// The most of what is read beside the weights that goes without saying.
+    private static let quietPadding = 0.01
+
+    /// What the rows that fill the last panel add to the bytes read, where it matters; they are not counted.
+    private var padding: [String: String] {
+        let panel = matrix.panelRows
+        let added = (shape.rows + panel - 1) / panel * panel - shape.rows
+        let share = Double(added) / Double(shape.rows)
+        guard share > Self.quietPadding else { return [:] }
+        let percent = (share * 1_000).rounded() / 10
+        return [
+            TrialRecord.paddingNote:
+                "panels of \(panel) rows: \(added) rows of zeros are read beside the \(shape.rows) counted, "
+                + "\(percent) % more bytes than the rate says"
+        ]
     }
 
     package func measuredClock() -> ClockSpread? { context.measuredClock }
@@ -176,6 +205,9 @@ package final class GEMVWorkload: PreparedWorkload {
 
     /// How many copies of the matrix are used in turn.
     package var copies: Int { matrix.count }
+
+    /// How many rows lie side by side.
+    package var panelRows: Int { matrix.panelRows }
 
     // MARK: Operands
 

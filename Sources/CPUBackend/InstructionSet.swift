@@ -24,32 +24,46 @@ public struct InstructionSet {
 
     /// Chooses the best supported instruction set, or the one `NODEWATT_ISA` names.
     ///
+    /// An empty variable is one that is not set, as with all of nodewatt's: `NODEWATT_ISA= nodewatt run` undoes it.
+    ///
     /// - Parameter environment: The process's environment.
     /// - Returns: The instruction set all kernels of a backend use.
     /// - Throws: `UsageError` when the one named is unknown or not supported here.
     public static func resolve(environment: [String: String]) throws -> InstructionSet {
-        try named(environment[variable] ?? "", source: variable + "=")
+        let wanted = environment[variable] ?? ""
+        return wanted.isEmpty ? try resolve("", source: "") : try named(wanted, source: variable + "=")
     }
 
     /// Chooses an instruction set by its name.
     ///
     /// - Parameters:
-    ///   - wanted: The name; empty for the best supported one.
+    ///   - wanted: The name.
     ///   - source: Where the name came from, for the error, such as `--isa `.
     /// - Returns: The instruction set.
-    /// - Throws: `UsageError` when it is unknown or not supported here.
+    /// - Throws: `UsageError` when it is empty, unknown or not supported here.
     public static func named(_ wanted: String, source: String) throws -> InstructionSet {
+        guard !wanted.isEmpty else {
+            throw UsageError(
+                "\(source)'': an empty name. Leave it out for the best instruction set, or name one of those this "
+                    + "machine can run: \(usableNames)")
+        }
+        return try resolve(wanted, source: source)
+    }
+
+    private static var usableNames: String { all.filter(\.isSupported).map(\.name).joined(separator: ", ") }
+
+    /// The kernels take an empty name for the best.
+    private static func resolve(_ wanted: String, source: String) throws -> InstructionSet {
         var handle: OpaquePointer?
         let status = nw_isa_resolve(wanted, &handle)
         if status == NW_OK, let handle { return InstructionSet(handle: handle) }
-        let usable = all.filter(\.isSupported).map(\.name).joined(separator: ", ")
         let shown = String(String.UnicodeScalarView(wanted.unicodeScalars.prefix(40).filter { $0.value >= 32 }))
         guard status == NW_UNSUPPORTED_ISA, let known = all.first(where: { $0.name == wanted }) else {
-            throw UsageError("\(source)\(shown): no such instruction set. This machine can run: \(usable)")
+            throw UsageError("\(source)\(shown): no such instruction set. This machine can run: \(usableNames)")
         }
         throw UsageError(
             "\(source)\(shown): this processor or its operating system lacks some of \(known.features). "
-                + "This machine can run: \(usable)")
+                + "This machine can run: \(usableNames)")
     }
 }
 

@@ -27,6 +27,8 @@ struct MemoryPlanner {
         var threads: [Int]
         var caveat: String?
         var refusal: String?
+        /// Whose matrix a product is with.
+        var projection: String?
     }
 
     let topology: Topology
@@ -48,13 +50,26 @@ struct MemoryPlanner {
         }
     }
 
-    /// Rows of a size the user chose: bytes of each thread.
+    /// Rows of a size the user chose: bytes of each thread, as near as whole lines allow.
     func plan(workingSet: Int, variants: [StreamVariant]) -> [Sized] {
-        variants.map {
-            Sized(
-                workload: .stream(MemoryStream($0, level: nil, bytesPerThread: workingSet, threads: threads.count)),
-                threads: threads)
+        variants.map { variant in
+            let whole = Self.wholeLines(workingSet, variant)
+            // Where there is not a line for each array, the backend says so of the size that was asked for.
+            let bytes = whole > 0 ? whole : workingSet
+            return Sized(
+                workload: .stream(MemoryStream(variant, level: nil, bytesPerThread: bytes, threads: threads.count)),
+                threads: threads,
+                caveat: bytes == workingSet
+                    ? nil
+                    : "\(bytes) bytes of each thread were used, not \(workingSet): whole cache lines for each of "
+                        + "\(variant.arrays) arrays")
         }
+    }
+
+    /// So many bytes, or a few less, that every array is whole cache lines: what is planned is what is measured.
+    private static func wholeLines(_ bytes: Int, _ variant: StreamVariant) -> Int {
+        let line = 64 * variant.arrays
+        return bytes / line * line
     }
 
     /// Chases of a size the user chose, in huge and in small pages.
@@ -116,8 +131,9 @@ extension MemoryPlanner {
 
     private func cacheStream(_ variant: StreamVariant, _ level: MemoryLevel) -> Sized {
         let (threads, bytes, refusal) = share(of: level, threads: threads)
+        let each = Self.wholeLines(bytes, variant)
         return Sized(
-            workload: .stream(MemoryStream(variant, level: level, bytesPerThread: bytes, threads: threads.count)),
+            workload: .stream(MemoryStream(variant, level: level, bytesPerThread: each, threads: threads.count)),
             threads: threads, refusal: refusal)
     }
 
@@ -137,12 +153,12 @@ extension MemoryPlanner {
     private func dramStream(_ variant: StreamVariant, threads: [Int], placement: NUMAPlacement?) -> Sized {
         let wanted = max(Self.leastDRAMBytes, 4 * variant.arrays * topology.lastLevelCacheBytes)
         let bytes = min(wanted, memoryBytes > 0 ? max(memoryBytes / 4, 1 << 20) : .max)
-        let each = bytes / max(threads.count, 1) / 64 * 64
+        let each = Self.wholeLines(bytes / max(threads.count, 1), variant)
         return Sized(
             workload: .stream(
                 MemoryStream(
                     variant, level: .dram, bytesPerThread: each, threads: threads.count, placement: placement)),
-            threads: threads, caveat: caveat(bytes))
+            threads: threads, caveat: caveat(array: bytes / variant.arrays))
     }
 
     private func dramChase(_ pages: PageSize, chains: Int, thread: Int?, _ placement: NUMAPlacement?) -> Sized {
@@ -151,10 +167,11 @@ extension MemoryPlanner {
         return Sized(
             workload: .latency(
                 PointerChase(level: .dram, bytes: bytes, pages: pages, chains: chains, placement: placement)),
-            threads: thread.map { [$0] } ?? [], caveat: caveat(bytes))
+            threads: thread.map { [$0] } ?? [], caveat: caveat(array: bytes))
     }
 
-    private func caveat(_ bytes: Int) -> String? {
+    /// Each array by itself, as STREAM counts: caches that hold one of three arrays serve a third of the traffic.
+    private func caveat(array bytes: Int) -> String? {
         bytes < 4 * topology.lastLevelCacheBytes ? TrialPlan.noCeiling : nil
     }
 

@@ -1,49 +1,5 @@
 public import NodeModel
 
-/// What the user wants measured, where the suite is not to decide.
-public struct TrialSelection: Hashable, Sendable {
-    /// Workloads to run; empty for all.
-    public var workloads: [WorkloadName]
-    /// Formats to keep, for an LLM that of its weights; empty for all.
-    public var precisions: [Precision]
-    /// The size of matrix products, in place of the suite's.
-    public var shape: GEMMShape?
-    /// The size of the matrix that multiplies a vector, in place of the suite's.
-    public var gemvShape: GEMVShape?
-    /// The format of weights, of an LLM's and of a matrix that multiplies a vector, in place of the suite's.
-    public var quantization: WeightFormat?
-    /// Tokens in the cache, in place of the suite's.
-    public var contextTokens: Int?
-    /// How many threads CPU trials use, in place of one per core.
-    public var threads: Int?
-    /// Whether CPU trials use every hardware thread of a core.
-    public var usesSMT = false
-    /// Whether CPU trials are repeated on other numbers of threads.
-    public var scales = false
-    /// The instruction sets CPU trials are repeated with, by name; empty for the backend's own choice.
-    public var instructionSets: [String] = []
-    /// The longest measured part of a trial, in place of the suite's.
-    public var trialTime: Seconds?
-    /// What of memory is measured, in place of the suite's.
-    public var memory: MemorySelection
-
-    /// Creates a selection; everything defaults to the suite's choice.
-    public init(
-        workloads: [WorkloadName] = [], precisions: [Precision] = [], shape: GEMMShape? = nil,
-        gemvShape: GEMVShape? = nil, quantization: WeightFormat? = nil, contextTokens: Int? = nil, threads: Int? = nil,
-        memory: MemorySelection = MemorySelection()
-    ) {
-        self.memory = memory
-        self.workloads = workloads
-        self.precisions = precisions
-        self.shape = shape
-        self.gemvShape = gemvShape
-        self.quantization = quantization
-        self.contextTokens = contextTokens
-        self.threads = threads
-    }
-}
-
 /// Turns devices and a suite into trials; pure.
 public struct Planner {
     private let suite: Suite
@@ -51,6 +7,7 @@ public struct Planner {
     private let model: ModelShape
     private let topology: Topology
     private let minimumWindow: Seconds
+    private let productModels: [ModelShape]
 
     /// Creates a planner.
     ///
@@ -60,9 +17,12 @@ public struct Planner {
     ///   - model: The model of the decode step.
     ///   - topology: The running machine.
     ///   - minimumWindow: The shortest energy window the meters resolve.
+    ///   - productModels: The models of the suite's products of few rows, in their order.
     public init(
-        suite: Suite, selection: TrialSelection, model: ModelShape, topology: Topology, minimumWindow: Seconds
+        suite: Suite, selection: TrialSelection, model: ModelShape, topology: Topology, minimumWindow: Seconds,
+        productModels: [ModelShape] = []
     ) {
+        self.productModels = productModels
         self.suite = suite
         self.selection = selection
         self.model = model
@@ -77,7 +37,7 @@ public struct Planner {
                 TrialPlan(
                     workload: sized.workload, device: device.id, threads: sized.threads, budget: budget,
                     minimumWindow: max(minimumWindow, min(suite.minimumTime, budget)), caveat: sized.caveat,
-                    refusal: sized.refusal)
+                    refusal: sized.refusal, projection: sized.projection)
             }
             guard device.id == .cpu else { return usual }
             let variations = ThreadVariations(topology: topology, usual: threads(of: device))
@@ -102,9 +62,10 @@ public struct Planner {
     /// Workloads with their threads; memory rows follow the read of DRAM, which is a ceiling and so comes early.
     private func sizedWorkloads(of device: Device) -> [MemoryPlanner.Sized] {
         let memory = memoryRows(of: device)
-        var rows = workloads(of: device).map { workload in
+        var rows = candidates(of: device).filter { isSelected($0.workload) }.map { candidate in
             MemoryPlanner.Sized(
-                workload: workload, threads: threads(of: device), caveat: caveat(of: workload, on: device))
+                workload: candidate.workload, threads: threads(of: device),
+                caveat: caveat(of: candidate.workload, on: device), projection: candidate.projection)
         }
         if selection.memory.excludesDRAMRead { rows.removeAll { $0.workload.name == .bandwidth } }
         let ceilings = rows.prefix { [.peak, .bandwidth].contains($0.workload.name) }.count
@@ -120,18 +81,53 @@ public struct Planner {
         return selection.memory.rows(planner, suite: suite, named: selection.workloads)
     }
 
-    /// Formats that were asked for are planned even where nothing computes them yet: the backend says so in a row.
-    private func workloads(of device: Device) -> [Workload] {
-        let named = selection.precisions.filter { WeightFormat($0)?.isBlocked != true }
-        let native = device.id == .cpu
-        let peaks = selection.precisions.isEmpty ? (native ? suite.cpuPeaks : [.f32]) : named
-        let formats = selection.precisions.isEmpty ? (native ? suite.cpuFormats : [.f32]) : named
-        let candidates: [Workload] =
-            peaks.map { .peak($0) } + [.readBandwidth(bytes: readBytes(of: device))]
-            + formats.flatMap { format in shapes(of: device, format).map { .gemm($0, format) } }
-            + gemvFormats.flatMap { format in gemvShapes.map { .gemv($0, format) } } + decodeSteps.map { .decode($0) }
-        return candidates.filter(isSelected)
+    /// What a device could run, and whose matrix it is.
+    private struct Candidate {
+        var workload: Workload
+        var projection: String?
     }
+
+    private func candidates(of device: Device) -> [Candidate] {
+        let native = device.id == .cpu
+        let peaks = asked(of: .peak, isPlain) ?? (native ? suite.cpuPeaks : [.f32])
+        let formats = asked(of: .gemm, isPlain) ?? (native ? suite.cpuFormats : [.f32])
+        let first: [Workload] =
+            peaks.map { .peak($0) } + [.readBandwidth(bytes: readBytes(of: device))]
+            + formats.flatMap { format in shapes(of: device).map { .gemm($0, format) } }
+        let last: [Workload] =
+            gemvFormats.flatMap { format in gemvShapes.map { .gemv($0, format) } } + decodeSteps.map { .decode($0) }
+        return first.map { Candidate(workload: $0) } + (native ? modelProducts : [])
+            + last.map { Candidate(workload: $0) }
+    }
+
+    /// Products of few rows, in those of their formats that are wanted.
+    private var modelProducts: [Candidate] {
+        guard selection.shape == nil else { return [] }
+        return zip(suite.modelProducts, productModels).flatMap { products, model in
+            let formats = products.formats.filter { asked(of: .gemm, isPlain)?.contains($0) != false }
+            return formats.flatMap { format in
+                products.projections.flatMap { projection in
+                    products.tokens.map { tokens in
+                        Candidate(
+                            workload: .gemm(model.product(projection, tokens: tokens), format),
+                            projection: "\(model.name) \(projection.rawValue)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// The formats that were asked for; `nil` for the suite's.
+    ///
+    /// A workload that is named gets all of them, even those nothing computes it in: the backend says so in a row. One
+    /// that is not named gets those it makes sense in.
+    private func asked(of name: WorkloadName, _ makesSense: (Precision) -> Bool) -> [Precision]? {
+        guard !selection.precisions.isEmpty else { return nil }
+        return selection.workloads.contains(name) ? selection.precisions : selection.precisions.filter(makesSense)
+    }
+
+    /// Whether numbers of the format stand for themselves, without a scale.
+    private func isPlain(_ format: Precision) -> Bool { WeightFormat(format)?.isBlocked != true }
 
     /// A read has no format: with formats named it has to be named itself.
     private func isSelected(_ workload: Workload) -> Bool {
@@ -141,22 +137,22 @@ public struct Planner {
         return selection.workloads.isEmpty || selection.workloads.contains(workload.name)
     }
 
-    private func shapes(of device: Device, _ format: Precision) -> [GEMMShape] {
+    private func shapes(of device: Device) -> [GEMMShape] {
         if let shape = selection.shape { return [shape] }
         let edges = device.kind == .cpu ? suite.cpuMatrixEdges : suite.acceleratorMatrixEdges
-        let skinny = device.id == .cpu && [.f32, .bf16].contains(format) ? suite.skinnyRows : []
-        return edges.map { GEMMShape(m: $0, n: $0, k: $0) } + skinny.map { GEMMShape(m: $0, n: 4_096, k: 4_096) }
+        return edges.map { GEMMShape(m: $0, n: $0, k: $0) }
     }
 
-    /// Where the suite has none, one is measured for those who name the workload.
+    /// Where the suite has none, one is measured for those who name the workload, or a format only it has.
     private var gemvShapes: [GEMVShape] {
         if let shape = selection.gemvShape { return [shape] }
-        return suite.gemvShapes.isEmpty && selection.workloads.contains(.gemv) ? [.common] : suite.gemvShapes
+        let isWanted = selection.workloads.contains(.gemv) || !selection.precisions.allSatisfy(isPlain)
+        return suite.gemvShapes.isEmpty && isWanted ? [.common] : suite.gemvShapes
     }
 
-    private var gemvFormats: [WeightFormat] {
-        if let quantization = selection.quantization { return [quantization] }
-        return selection.precisions.isEmpty ? suite.gemvFormats : selection.precisions.compactMap { WeightFormat($0) }
+    private var gemvFormats: [Precision] {
+        if let quantization = selection.quantization { return [quantization.precision] }
+        return asked(of: .gemv) { WeightFormat($0) != nil } ?? suite.gemvFormats.map(\.precision)
     }
 
     private var decodeSteps: [DecodeStep] {
@@ -169,9 +165,7 @@ public struct Planner {
     /// The weights' formats: the one asked for, else those of the formats asked for that weights can have.
     private var weightFormats: [Precision] {
         if let quantization = selection.quantization { return [quantization.precision] }
-        guard !selection.precisions.isEmpty else { return suite.weightFormats }
-        let named = selection.workloads.contains(.llm)
-        return named ? selection.precisions : selection.precisions.filter { [.bf16, .f16].contains($0) }
+        return asked(of: .llm) { [.bf16, .f16].contains($0) } ?? suite.weightFormats
     }
 
     /// At least four times all last-level caches, and a gibibyte where memory allows: what STREAM asks for.
@@ -187,11 +181,25 @@ public struct Planner {
     private func caveat(of workload: Workload, on device: Device) -> String? {
         switch workload {
         case .readBandwidth(let bytes) where bytes < cacheBytes(of: device): TrialPlan.noCeiling
-        case .gemv(let shape, let format)
-        where format.bytes(of: shape.rows * shape.columns) * GEMVShape.mostCopies < cacheBytes(of: device):
-            "so small a matrix stays in the caches: this is not a figure of the memory"
+        case .gemv(let shape, let precision):
+            staysInCaches(shape, precision, on: device)
+                ? "so small a matrix stays in the caches: this is not a figure of the memory" : nil
+        case .gemm(let shape, let precision):
+            mayStayInCaches(shape, precision, on: device)
+                ? "B is less than four times the last-level caches and the same every time: they may serve it" : nil
         default: nil
         }
+    }
+
+    /// Many rows of A use every part of B again and again: then it does not matter where B comes from.
+    private func mayStayInCaches(_ shape: GEMMShape, _ precision: Precision, on device: Device) -> Bool {
+        guard shape.m <= GEMMShape.fewRows, let bytes = precision.bytes else { return false }
+        return bytes * shape.n * shape.k < cacheBytes(of: device)
+    }
+
+    private func staysInCaches(_ shape: GEMVShape, _ precision: Precision, on device: Device) -> Bool {
+        guard let format = WeightFormat(precision) else { return false }
+        return format.bytes(of: shape.rows * shape.columns) * GEMVShape.mostCopies < cacheBytes(of: device)
     }
 
     /// One hardware thread per core, bounded by the control group's quota, or as many as asked for.

@@ -81,7 +81,8 @@ public struct SessionRunner {
     ///
     /// - Parameter plans: The trials, in order.
     /// - Returns: The finished record; trials after an interruption are in it as skipped.
-    /// - Throws: ``NodeModel/UsageError`` for a foreign topology, ``NodeModel/SystemFailure`` when the store cannot begin.
+    /// - Throws: ``NodeModel/UsageError`` for a foreign topology, ``NodeModel/SystemFailure`` when the store cannot
+    ///   begin.
     public mutating func run(_ plans: [TrialPlan]) throws -> SessionRecord {
         guard session.isThisSystem, session.topology.isThisSystem else {
             throw UsageError("a foreign topology cannot be benchmarked: only the running machine can")
@@ -93,7 +94,7 @@ public struct SessionRunner {
             keep(record(of: plan))
         }
         if !environment.isInterrupted() { watchIdle(before: false) }
-        session.trials = session.trials.map {
+        session.trials = LevelCheck.flagging(session.trials).map {
             TrialDerivation.addingSiteFigures(to: $0, idle: session.idle, site: session.site)
         }
         session.interrupted = environment.isInterrupted()

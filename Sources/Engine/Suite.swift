@@ -10,6 +10,18 @@ public enum SuiteName: String, Codable, Sendable, CaseIterable {
     case full
 }
 
+/// Products of a few tokens' activations with the matrices of a model's layers.
+public struct ModelProducts: Hashable, Sendable {
+    /// The model, by its name in `Profiles/models`.
+    public var model: String
+    /// Which of its matrices.
+    public var projections: [Projection] = [.attentionOutput, .gateUp, .down]
+    /// How many tokens at once: the rows of A.
+    public var tokens: [Int]
+    /// The formats of activations and weights.
+    public var formats: [Precision] = [.bf16]
+}
+
 /// The sizes and times of a suite.
 public struct Suite: Hashable, Sendable {
     /// Which suite it is.
@@ -22,8 +34,8 @@ public struct Suite: Hashable, Sendable {
     public var cpuPeaks: [Precision] = [.f32]
     /// Formats of the CPU's own products.
     public var cpuFormats: [Precision] = [.f32]
-    /// Products of few rows with a square matrix of 4096, as LLMs make them; in f32 and bf16.
-    public var skinnyRows: [Int] = []
+    /// The CPU's own products of few rows, as LLMs make them.
+    public var modelProducts: [ModelProducts] = []
     /// Whether peak, read and product are measured on other numbers of threads too.
     public var scales = false
     /// The matrices that multiply a vector; empty for none.
@@ -66,6 +78,12 @@ public struct Suite: Hashable, Sendable {
     /// The latencies measured where a suite has none but the user names the workload.
     static let usualLatencies = usualMemory.filter { if case .latency = $0 { true } else { false } }
 
+    private static let allModelProducts = [
+        ModelProducts(model: "llama-3.2-1b", tokens: [1, 4, 16, 64]),
+        ModelProducts(model: "llama-3.1-8b", tokens: [1, 4, 16, 64], formats: [.f32, .bf16]),
+        ModelProducts(model: "llama-3.1-70b", tokens: [1, 4, 16, 64]),
+    ]
+
     /// Matrices of models with 1, 7, 8 and 70 billion parameters.
     private static let modelMatrices = [
         GEMVShape(rows: 2_048, columns: 8_192), .common, GEMVShape(rows: 14_336, columns: 4_096),
@@ -83,13 +101,15 @@ public struct Suite: Hashable, Sendable {
         .standard: Suite(
             name: .standard, cpuMatrixEdges: [1_024, 2_048, 4_096], acceleratorMatrixEdges: [2_048, 4_096, 8_192],
             cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8],
+            modelProducts: [ModelProducts(model: "llama-3.1-8b", projections: [.gateUp], tokens: [1, 16])],
             gemvShapes: [.common], contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], memory: usualMemory,
             numa: .firstNode,
             model: "tinyllama-1.1b", budget: Seconds(10), minimumTime: Seconds(6), idleTime: Seconds(5)),
         .full: Suite(
             name: .full, cpuMatrixEdges: [512, 1_024, 2_048, 4_096, 8_192],
             acceleratorMatrixEdges: [1_024, 2_048, 4_096, 8_192, 16_384],
-            cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8], skinnyRows: [1, 4, 16, 64], scales: true,
+            cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8], modelProducts: allModelProducts,
+            scales: true,
             gemvShapes: modelMatrices, gemvFormats: WeightFormat.allCases, contextTokens: [128, 1_024, 2_047],
             weightFormats: [.bf16, .f16], memory: allMemory, numa: .all, model: "tinyllama-1.1b", budget: Seconds(30),
             minimumTime: Seconds(20),

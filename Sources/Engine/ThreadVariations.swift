@@ -6,14 +6,15 @@ struct ThreadVariations {
     /// The threads of the usual trials.
     let usual: [Int]
 
-    /// Repeats the ceilings and the products on each set.
+    /// Repeats the ceilings and the products on each set, less the products of few rows: there are many.
     ///
     /// - Parameter plans: The usual trials.
     /// - Returns: The variations, set by set.
     func plans(of plans: [TrialPlan]) -> [TrialPlan] {
         let repeated = plans.filter { plan in
             switch plan.workload {
-            case .peak(.f32), .readBandwidth, .gemm(_, .f32): true
+            case .peak(.f32), .readBandwidth: true
+            case .gemm(_, .f32): plan.projection == nil
             default: false
             }
         }

@@ -19,8 +19,8 @@ extension NodeProfile {
         let simulated = session.simulated || !session.isThisSystem || session.trials.contains(where: \.simulated)
         guard !simulated || allowSimulated else {
             throw UsageError(
-                "session \(session.sessionId) is simulated or of another machine, and no profile is made of such figures "
-                    + "unasked")
+                "session \(session.sessionId) is simulated or of another machine, and no profile is made of such "
+                    + "figures unasked")
         }
         let devices = session.devices.map { device in
             DeviceCapabilities(device, figures: Self.figures(of: device.id, in: session.trials))

@@ -21,7 +21,8 @@ public struct ProfileDirectory: Hashable, Sendable {
     ///   - environment: The process's environment.
     ///   - executablePath: The running program, for example `/proc/self/exe`.
     /// - Returns: The folder.
-    /// - Throws: ``InputError`` when a given path is not such a folder, ``SystemFailure`` naming where it was looked for.
+    /// - Throws: ``InputError`` when a given path is not such a folder, ``SystemFailure`` naming where it was
+    ///   looked for.
     public static func locate(explicit: String?, environment: [String: String], executablePath: String) throws
         -> ProfileDirectory
     {

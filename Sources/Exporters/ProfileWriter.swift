@@ -30,7 +30,8 @@ public enum ProfileWriter {
     ///
     /// - Parameter path: The file.
     /// - Returns: The profile; keys this version does not know are passed over.
-    /// - Throws: ``InputError`` naming the key that is missing or wrong, ``SystemFailure`` when the file cannot be read.
+    /// - Throws: ``InputError`` naming the key that is missing or wrong, ``SystemFailure`` when the file cannot be
+    ///   read.
     public static func read(_ path: String) throws -> NodeProfile {
         let data = try FileText.data(path)
         _ = try checked(data, path)

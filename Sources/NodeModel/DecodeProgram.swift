@@ -98,16 +98,7 @@ public struct DecodeProgram: Hashable, Sendable {
     }
 
     /// Rows and columns of a matrix.
-    public func size(of matrix: WeightMatrix) -> (rows: Int, columns: Int) {
-        let model = step.model
-        return switch matrix {
-        case .queryKeyValue: (model.queryWidth + 2 * model.keyValueWidth, model.hidden)
-        case .attentionOutput: (model.hidden, model.queryWidth)
-        case .gateUp: (2 * model.feedForward, model.hidden)
-        case .down: (model.hidden, model.feedForward)
-        case .outputHead: (model.vocabulary, model.hidden)
-        }
-    }
+    public func size(of matrix: WeightMatrix) -> (rows: Int, columns: Int) { step.model.size(of: matrix) }
 
     /// The data stream of a matrix.
     public func stream(of matrix: WeightMatrix) -> UInt32 {

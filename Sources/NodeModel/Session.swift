@@ -32,6 +32,8 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     @ExplicitNull public var memoryNumaNode: Int?
     /// What sets the row apart from the device's usual one, such as `avx2` or `1 thread`.
     @ExplicitNull public var variation: String?
+    /// Whose matrix a product is with, such as `Llama-3.1-8B down`.
+    @ExplicitNull public var projection: String?
     /// The operands' format.
     @ExplicitNull public var precision: Precision?
     /// The size in one word.
@@ -44,7 +46,8 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     public var samplesSeconds: [Double] = []
     /// The median of the samples.
     @ExplicitNull public var medianSeconds: Double?
-    /// The fastest batch of the first half second after idling, before clocks settled: the burst beside the sustained rate.
+    /// The fastest batch of the first half second after idling, before clocks settled: the burst beside the sustained
+    /// rate.
     @ExplicitNull public var burstSeconds: Double?
     /// Lower limit of the median's 95 % interval.
     @ExplicitNull public var ci95LowSeconds: Double?
@@ -60,7 +63,8 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     @ExplicitNull public var bytesPerSecond: BytesPerSecond?
     /// Seconds from one dependent load to the next of the same chain, at the median.
     @ExplicitNull public var latencySeconds: Double?
-    /// The rate as a fraction of the measured ceiling of the same device: peak for compute, read bandwidth for the rest.
+    /// The rate as a fraction of the measured ceiling of the same device: peak for compute, read bandwidth for the
+    /// rest.
     @ExplicitNull public var fractionOfPeak: Double?
     /// Whether the result was verified in this run.
     public var verified: Bool = false
@@ -139,6 +143,7 @@ public struct TrialRecord: Hashable, Codable, Sendable {
         _reason = ExplicitNull(wrappedValue: reason)
         threads = plan.threads
         variation = plan.variation
+        _projection = ExplicitNull(wrappedValue: plan.projection)
         _variant = ExplicitNull(wrappedValue: plan.workload.variant)
         _level = ExplicitNull(wrappedValue: plan.workload.level)
         _workingSetBytes = ExplicitNull(wrappedValue: plan.workload.workingSetBytes)
@@ -155,6 +160,9 @@ public struct TrialRecord: Hashable, Codable, Sendable {
 }
 
 extension TrialRecord {
+    /// The key of the note on bytes that are read but no part of the algorithm's.
+    public static let paddingNote = "padding"
+
     /// Whether this is a read of all DRAM by all threads, the only bandwidth that is a ceiling for anything.
     ///
     /// Records from before there were variants are such reads.

@@ -18,17 +18,22 @@ public struct TrialPlan: Hashable, Codable, Sendable {
     ///
     /// A variation is held against the ceilings of the same variation, and enters no profile.
     public var variation: String?
+    /// Whose matrix a product is with, such as `Llama-3.1-8B down`; `nil` for products of no model.
+    public var projection: String?
     /// Why there is nothing to be measured, such as a cache the topology lacks; the row is then `unsupported`.
     public var refusal: String?
 
-    /// The caveat of a read that caches may have served: it is no ceiling for anything.
-    public static let noCeiling = "less than four times the last-level caches was read: this may be a cache's figure"
+    /// The caveat of a stream that caches may have served: it is no ceiling for anything.
+    public static let noCeiling =
+        "an array is less than four times the last-level caches: this may be a cache's figure"
 
     /// Creates a plan for one trial.
     public init(
         workload: Workload, device: DeviceID, threads: [Int], budget: Seconds, minimumWindow: Seconds,
-        caveat: String? = nil, refusal: String? = nil, instructionSet: String? = nil, variation: String? = nil
+        caveat: String? = nil, refusal: String? = nil, instructionSet: String? = nil, variation: String? = nil,
+        projection: String? = nil
     ) {
+        self.projection = projection
         self.instructionSet = instructionSet
         self.variation = variation
         self.caveat = caveat

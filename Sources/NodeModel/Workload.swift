@@ -4,6 +4,17 @@ public enum Precision: String, Codable, Sendable, CaseIterable {
     /// The blocks of ``WeightFormat/q8`` and ``WeightFormat/q4``, of weights alone.
     case q8 = "q8_0"
     case q4 = "q4_0"
+
+    /// Bytes of one number; `nil` for blocks, whose numbers share scales.
+    public var bytes: Int? {
+        switch self {
+        case .f64: 8
+        case .f32: 4
+        case .f16, .bf16: 2
+        case .i8: 1
+        case .q8, .q4: nil
+        }
+    }
 }
 
 /// The dimensions of C(M×N) = A(M×K) · B(K×N), all row-major.
@@ -39,6 +50,9 @@ public struct GEMMShape: Hashable, Codable, Sendable, CustomStringConvertible {
 
     /// `MxNxK`.
     public var description: String { "\(m)x\(n)x\(k)" }
+
+    /// The most rows of A for which the time to fetch B counts.
+    public static let fewRows = 64
 }
 
 /// One decode step: a single new token for each sequence of the batch.
@@ -70,8 +84,8 @@ public enum Workload: Hashable, Codable, Sendable {
     case latency(PointerChase)
     /// A matrix product.
     case gemm(GEMMShape, Precision)
-    /// Matrix times vector, the weights stored in some format.
-    case gemv(GEMVShape, WeightFormat)
+    /// Matrix times vector, the weights in some format, which need not be one that weights are stored in.
+    case gemv(GEMVShape, Precision)
     /// One LLM decode step.
     case decode(DecodeStep)
 
@@ -90,8 +104,7 @@ public enum Workload: Hashable, Codable, Sendable {
     /// The operands' format; for an LLM and for matrix times vector that of the weights.
     public var precision: Precision? {
         switch self {
-        case .peak(let precision), .gemm(_, let precision): precision
-        case .gemv(_, let format): format.precision
+        case .peak(let precision), .gemm(_, let precision), .gemv(_, let precision): precision
         case .decode(let step): step.weights
         case .readBandwidth, .stream, .latency: nil
         }

@@ -36,8 +36,8 @@ struct CarbonCommand: ParsableCommand {
             return Joules(watts / rate)
         default:
             throw UsageError(
-                "give either --joules-per-token or --power with --tokens-per-second, as positive numbers below 1e9 J/token"
-            )
+                "give either --joules-per-token or --power with --tokens-per-second, as positive numbers below "
+                    + "1e9 J/token")
         }
     }
 
@@ -93,8 +93,8 @@ struct CarbonDocument: Encodable {
 
     var lines: [String] {
         let year = factor.year.map { " \($0)" } ?? ""
-        let place =
-            "\(factor.zone) \(factor.name)\(year): \(UnitFormat.digits(factor.gramsPerKwh.rawValue)) g \(factor.gas)/kWh"
+        let intensity = UnitFormat.digits(factor.gramsPerKwh.rawValue)
+        let place = "\(factor.zone) \(factor.name)\(year): \(intensity) g \(factor.gas)/kWh"
         let sources = "\(factor.scope), \(factor.source)), PUE \(UnitFormat.digits(pue)) (\(site.pue.source))"
         let cost = costPerMillionTokens.map { ["\(UnitFormat.digits($0)) \(currency ?? "") per million tokens"] } ?? []
         let market =

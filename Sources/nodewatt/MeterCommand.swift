@@ -100,10 +100,12 @@ struct MeterDocument: Encodable {
         if let energyJoules, let powerWatts, let gramsCo2e {
             let low = UnitFormat.digits(energyCi95LowJoules?.rawValue ?? .nan)
             let high = UnitFormat.digits(energyCi95HighJoules?.rawValue ?? .nan)
+            let joules = UnitFormat.digits(energyJoules.rawValue)
+            let site = "\(site.factor.value.zone), PUE \(UnitFormat.digits(site.pue.value))"
             lines += [
-                "Energy    \(UnitFormat.digits(energyJoules.rawValue)) J (\(low) to \(high) J), \(energyGrade.rawValue)",
+                "Energy    \(joules) J (\(low) to \(high) J), \(energyGrade.rawValue)",
                 "Power     \(UnitFormat.digits(powerWatts.rawValue)) W mean",
-                "Carbon    \(UnitFormat.digits(gramsCo2e)) g \(site.factor.value.gas) (\(site.factor.value.zone), PUE \(UnitFormat.digits(site.pue.value)))",
+                "Carbon    \(UnitFormat.digits(gramsCo2e)) g \(self.site.factor.value.gas) (\(site))",
             ]
         } else {
             lines.append("Energy    not known: `nodewatt doctor` says what would enable it")

@@ -123,9 +123,10 @@ struct ResultText {
         let trials = session.trials.filter { $0.gramsCo2ePerMillionTokens != nil }
         guard !trials.isEmpty else { return [] }
         let year = factor.year.map { " \($0)" } ?? ""
+        let (intensity, pue) = (UnitFormat.digits(factor.gramsPerKwh.rawValue), session.site.pue)
         let place =
-            "\(factor.zone)\(year) \(UnitFormat.digits(factor.gramsPerKwh.rawValue)) g \(factor.gas)/kWh, \(factor.scope) "
-            + "(\(session.site.factor.source)), PUE \(UnitFormat.digits(session.site.pue.value)) (\(session.site.pue.source))"
+            "\(factor.zone)\(year) \(intensity) g \(factor.gas)/kWh, \(factor.scope) "
+            + "(\(session.site.factor.source)), PUE \(UnitFormat.digits(pue.value)) (\(pue.source))"
         return ["Carbon: \(Terminal.printable(place))"] + trials.map { Self.carbonLine($0, gas: factor.gas) }
     }
 
@@ -137,8 +138,8 @@ struct ResultText {
         if let cost = trial.costPerMillionTokens {
             parts.append("\(UnitFormat.digits(cost)) \(trial.currency ?? "") per million tokens")
         }
-        return
-            "  \(trial.device)  \(TrialText.name(trial)): \(parts.joined(separator: ", ")) (energy \(trial.energyGrade.rawValue))"
+        return "  \(trial.device)  \(TrialText.name(trial)): \(parts.joined(separator: ", ")) "
+            + "(energy \(trial.energyGrade.rawValue))"
     }
 
     private var problemLines: [String] {

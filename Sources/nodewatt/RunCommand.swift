@@ -98,7 +98,8 @@ struct RunSetup {
         metering = EnergyAccumulator(meters: meters.meters, expectedPackages: node.packages)
         plans = Planner(
             suite: suite, selection: selection, model: model, topology: node.topology,
-            minimumWindow: metering.minimumWindow
+            minimumWindow: metering.minimumWindow,
+            productModels: try suite.modelProducts.map { try node.profiles.model(named: $0.model) }
         ).plan(inventory.devices)
         guard !plans.isEmpty else {
             throw UsageError("nothing to measure: no device, or --precision excludes every workload")
@@ -140,9 +141,8 @@ struct RunOutcome {
             }
         }
         if setup.store != nil {
-            report(
-                "History: \(Terminal.shortened(setup.resultsDirectory + "/history.sqlite")), session \(session.sessionId)"
-            )
+            let path = Terminal.shortened(setup.resultsDirectory + "/history.sqlite")
+            report("History: \(path), session \(session.sessionId)")
         }
         if setup.session.simulated { report("Simulated: nothing of this enters the history or a profile.") }
         if session.trials.contains(where: { $0.status == .measured }), !setup.session.simulated, let path = profilePath

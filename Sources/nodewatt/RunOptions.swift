@@ -65,7 +65,11 @@ struct SelectionOptions: ParsableArguments {
         help: "Bandwidths: read, copy, triad, copy-nt, triad-nt (with non-temporal stores). Default: the suite's.")
     var variant: [StreamVariant] = []
 
-    @Option(help: "Bytes of each thread in bandwidth and latency, in place of what fits a level; a multiple of 64.")
+    @Option(
+        help: """
+            Bytes of each thread in bandwidth and latency, in place of what fits a level; a multiple of 64. Copies and \
+            triads round it down to whole cache lines of each array, and say so.
+            """)
     var workingSet: Int?
 
     @Option(help: "Seed of all random data.")
@@ -163,9 +167,10 @@ struct ResultOptions: ParsableArguments {
     var results: String?
 
     @Option(
-        help:
-            "File of the node profile. Default, for whole runs: Profiles/nodes/<host>.json of a checkout, else nodes/<host>.json beside the history."
-    )
+        help: """
+            File of the node profile. Default, for whole runs: Profiles/nodes/<host>.json of a checkout, else \
+            nodes/<host>.json beside the history.
+            """)
     var profile: String?
 
     @Flag(help: "Store no history and write no profile.")

@@ -25,8 +25,9 @@ struct SiteOptions: ParsableArguments {
     var currency: String?
 
     @Option(
-        help:
-            "JSON file with site facts: zone, grid_factor, pue, green_share, residual_zone, electricity_price, currency."
-    )
+        help: """
+            JSON file with site facts: zone, grid_factor, pue, green_share, residual_zone, electricity_price, \
+            currency.
+            """)
     var site: String?
 }

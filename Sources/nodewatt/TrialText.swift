@@ -4,7 +4,7 @@ import NodeModel
 enum TrialText {
     /// A plan, with what sets it apart.
     static func name(_ plan: TrialPlan) -> String {
-        name(plan.workload) + (plan.variation.map { ", \($0)" } ?? "")
+        ([name(plan.workload)] + [plan.projection, plan.variation].compactMap(\.self)).joined(separator: ", ")
     }
 
     /// What is computed: `gemm f32 2048x2048x2048`.
@@ -13,14 +13,14 @@ enum TrialText {
         case .peak(let precision): "peak \(precision.rawValue)"
         case .readBandwidth, .stream, .latency: MemoryText.name(workload)
         case .gemm(let shape, let precision): "gemm \(precision.rawValue) \(square(shape))"
-        case .gemv(let shape, let format): "gemv \(format.rawValue) \(shape)"
+        case .gemv(let shape, let precision): "gemv \(precision.rawValue) \(shape)"
         case .decode(let step): "llm decode \(step.weights.rawValue) \(step.model.name), context \(step.contextTokens)"
         }
     }
 
     /// What a record's trial computed.
     static func name(_ trial: TrialRecord) -> String {
-        plainName(trial) + (trial.variation.map { ", \($0)" } ?? "")
+        ([plainName(trial)] + [trial.projection, trial.variation].compactMap(\.self)).joined(separator: ", ")
     }
 
     private static func plainName(_ trial: TrialRecord) -> String {

@@ -142,6 +142,12 @@ import Testing
         #expect(record(Self.measurement(), idle: idle).energyNetJoules == nil)
     }
 
+    @Test func bytesThatAreNotCountedAreSaid() {
+        var measurement = Self.measurement()
+        measurement.notes = [TrialRecord.paddingNote: "15 rows of zeros"]
+        #expect(record(measurement).disturbances == ["15 rows of zeros"])
+    }
+
     @Test func disturbancesAreNamed() {
         #expect(record(Self.measurement(steal: 0.05)).disturbances.count == 1)
         let high = record(Self.measurement(), ceilings: DeviceCeilings(flopsPerSecond: [.f32: FlopsPerSecond(1e6)]))

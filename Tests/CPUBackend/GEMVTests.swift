@@ -17,7 +17,7 @@ import Testing
     private static func shapes(_ format: WeightFormat) -> [GEMVShape] { format.isBlocked ? blockShapes : plainShapes }
 
     private func prepare(_ shape: GEMVShape, _ format: WeightFormat, isa: String) throws -> GEMVWorkload {
-        try #require(try Here.prepare(.gemv(shape, format), isa: isa) as? GEMVWorkload)
+        try #require(try Here.prepare(.gemv(shape, format.precision), isa: isa) as? GEMVWorkload)
     }
 
     @Test(arguments: WeightFormat.allCases) func everyInstructionSetAgreesWithTheOracle(format: WeightFormat) throws {
@@ -43,6 +43,20 @@ import Testing
             #expect(workload.work.flops == Flops(135_168))
             #expect(workload.copies * bytes >= 4 * Here.topology().lastLevelCacheBytes)
         }
+    }
+
+    /// Bytes are the algorithm's; what else is read for the sake of the layout is said where it is more than a little.
+    @Test func paddingIsSaidWhereItMatters() throws {
+        let isa = Here.instructionSets[0]
+        let lanes = try prepare(GEMVShape(rows: 64, columns: 32), .q8, isa: isa).panelRows
+        for (rows, added) in [(1, lanes - 1), (lanes + 1, lanes - 1), (lanes, 0), (200 * lanes + 1, 0)] {
+            let workload = try prepare(GEMVShape(rows: rows, columns: 32), .q8, isa: isa)
+            #expect(workload.work.bytes == Double(34 * rows))
+            let note = workload.notes[TrialRecord.paddingNote]
+            #expect((note != nil) == (added > 0), "\(rows) rows")
+            #expect(note.map { $0.contains("\(added) rows of zeros") && $0.contains("\(rows) counted") } ?? true)
+        }
+        #expect(try prepare(GEMVShape(rows: 1, columns: 32), .f32, isa: "scalar").notes[TrialRecord.paddingNote] == nil)
     }
 
     @Test(arguments: WeightFormat.allCases) func wrongResultIsCaught(format: WeightFormat) throws {
@@ -89,7 +103,9 @@ import Testing
             (GEMVShape(rows: 1 << 40, columns: 32), .f16),
         ]
         for (shape, format) in shapes {
-            let error = #expect(throws: TrialFailure.self) { try Here.prepare(.gemv(shape, format), isa: "scalar") }
+            let error = #expect(throws: TrialFailure.self) {
+                try Here.prepare(.gemv(shape, format.precision), isa: "scalar")
+            }
             #expect(error?.status == .unsupported, "\(shape)")
         }
         let huge = Workload.gemv(GEMVShape(rows: 1 << 20, columns: 1 << 20), .f32)

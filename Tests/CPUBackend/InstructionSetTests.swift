@@ -9,6 +9,13 @@ import Testing
         #expect(try InstructionSet.resolve(environment: ["NODEWATT_ISA": ""]).name == Here.instructionSets.first)
     }
 
+    /// An option that says nothing is a mistake; a variable that says nothing is one that was undone.
+    @Test func anEmptyNameIsNoName() {
+        let error = #expect(throws: UsageError.self) { try InstructionSet.named("", source: "--isa ") }
+        #expect(error?.description.hasPrefix("--isa '': an empty name") == true)
+        #expect(error?.description.contains("scalar") == true)
+    }
+
     @Test func scalarIsAlwaysThere() { #expect(Here.instructionSets.contains("scalar")) }
 
     @Test func everySupportedOneCanBeForced() throws {
@@ -43,9 +50,13 @@ import Testing
     }
 
     @Test func unservedWorkloadsAreUnsupported() throws {
-        for workload in [Workload.peak(.f16), .peak(.i8), .gemm(GEMMShape(m: 4, n: 4, k: 4), .f64)] {
+        let (product, matrix) = (GEMMShape(m: 4, n: 4, k: 32), GEMVShape(rows: 4, columns: 32))
+        let workloads: [Workload] =
+            [.peak(.f16), .peak(.i8), .peak(.q8), .gemv(matrix, .i8), .gemv(matrix, .f64)]
+            + [.f64, .q8, .q4].map { .gemm(product, $0) }
+        for workload in workloads {
             let error = #expect(throws: TrialFailure.self) { try Here.prepare(workload, isa: "scalar") }
-            #expect(error?.status == .unsupported)
+            #expect(error?.status == .unsupported && error?.reason.contains(workload.precision?.rawValue ?? "") == true)
         }
     }
 

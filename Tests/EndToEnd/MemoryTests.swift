@@ -43,6 +43,19 @@ import Testing
         #expect((trial["reason"] as? String)?.contains("GiB available") == true)
     }
 
+    @Test func whatIsMeasuredIsWhatIsRecorded() throws {
+        let run = try trials("--workload bandwidth --variant copy triad --working-set 64064 --trial-seconds 0.2")
+        #expect(run.status == 0)
+        for (trial, bytes) in zip(run.trials, [64_000, 63_936]) {
+            let threads = try #require(trial["threads"] as? [Int]).count
+            #expect(trial["working_set_bytes"] as? Int == bytes * threads)
+            #expect(trial["bytes"] as? Double == Double(bytes * threads))
+            #expect((trial["shape"] as? String)?.hasSuffix("-\(bytes)Bx\(threads)") == true)
+            let remarks = try #require(trial["disturbances"] as? [String])
+            #expect(remarks.contains { $0.contains("not 64064") }, "\(remarks)")
+        }
+    }
+
     @Test func lessThanALineIsUnsupported() throws {
         let run = try trials("--workload bandwidth --variant triad --working-set 128")
         #expect(run.status == 2 && run.trials.first?["status"] as? String == "unsupported")

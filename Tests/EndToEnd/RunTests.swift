@@ -41,8 +41,8 @@ import Testing
         let keys = """
             workload device precision shape status reason samples_seconds median_seconds ci95_low_seconds \
             ci95_high_seconds flops bytes flops_per_second bytes_per_second latency_seconds fraction_of_peak verified \
-            energy_joules energy_net_joules power_watts energy_grade energy_sources flops_per_watt model quantization phase batch \
-            context_tokens tokens_per_second joules_per_token grams_co2e_per_million_tokens \
+            energy_joules energy_net_joules power_watts energy_grade energy_sources flops_per_watt model \
+            quantization phase batch context_tokens tokens_per_second joules_per_token grams_co2e_per_million_tokens \
             grams_co2e_per_million_tokens_market cost_per_million_tokens currency
             """.split(separator: " ").map(String.init)
         for trial in run.trials { for key in keys { #expect(trial.keys.contains(key), "\(key)") } }

@@ -40,6 +40,29 @@ import Testing
         #expect(finished.output.isEmpty)
     }
 
+    @Test func anEmptyInstructionSetIsNotTheBestOne() throws {
+        for arguments in [["--isa", ""], ["--isa", "scalar", ""]] {
+            let finished = try Program.run(["run", "--no-save", "--device", "cpu"] + arguments)
+            #expect(finished.status == 64 && finished.error.contains("--isa '': an empty name"), "\(finished.error)")
+        }
+    }
+
+    /// What a device cannot do is a row that says so, and a run of such rows alone measured nothing.
+    @Test(arguments: [
+        ("gemv --precision i8", "no i8 gemv"), ("gemm --precision q8_0", "no q8_0 gemm"),
+        ("peak --precision q4_0", "q4_0"), ("llm --precision i8", "not i8"),
+    ])
+    func whatCannotBeComputedIsARow(selection: String, reason: String) throws {
+        let finished = try Program.run(
+            "run --no-save --device cpu --idle-seconds 0 --format json --workload \(selection)"
+                .split(separator: " ").map(String.init))
+        #expect(finished.status == 2, "\(finished.error)")
+        let trials = try #require(try finished.document()["trials"] as? [[String: Any]])
+        #expect(trials.map { $0["status"] as? String } == ["unsupported"])
+        #expect((trials.first?["reason"] as? String)?.contains(reason) == true)
+        #expect(trials.first?["precision"] as? String == selection.split(separator: " ").last.map(String.init))
+    }
+
     @Test(arguments: [
         ("run --no-save --model /nonexistent.json", "/nonexistent.json"),
         ("run --no-save --site /nonexistent.json", "/nonexistent.json"),

@@ -144,7 +144,8 @@ final class HandUtilisation: UtilisationSource {
 
     @Test("cpuinfo names the processor") func cpuinfo() {
         let text =
-            "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: X\nstepping\t: 1\n"
+            "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: X\n"
+            + "stepping\t: 1\n"
         #expect(
             ProcessorKind(cpuinfo: text)
                 == ProcessorKind(vendor: "AuthenticAMD", family: 26, model: 2, stepping: 1))

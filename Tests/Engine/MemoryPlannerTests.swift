@@ -90,7 +90,7 @@ import Testing
     @Test func shapesSayWhatWasMeasured() throws {
         let rows = try plans(server)
         #expect(try first(rows, .l2).workload.shape == "read-l2-524288Bx8")
-        #expect(try first(rows, .dram, .triadPastCaches).workload.shape == "triad-nt-dram-134217728Bx8")
+        #expect(try first(rows, .dram, .triadPastCaches).workload.shape == "triad-nt-dram-134217600Bx8")
         #expect(rows.last?.workload.shape == "dram-268435456B-small-1")
     }
 
@@ -155,7 +155,28 @@ import Testing
         #expect(try first(rows, .dram, nil).workload.workingSetBytes == 4 << 30)
         let small = try plans(machine, memoryBytes: 8 << 30)
         #expect(try first(small, .dram, .triad).caveat == TrialPlan.noCeiling)
-        #expect(try first(small, .dram, .triad).workload.workingSetBytes == 2 << 30)
+        #expect(try first(small, .dram, .triad).workload.workingSetBytes == (2 << 30) / (8 * 192) * (8 * 192))
+    }
+
+    /// STREAM's rule is of each array, whatever all of them are together.
+    @Test func everyArrayIsHeldAgainstTheCaches() throws {
+        var machine = Machine()
+        machine.addCores(8, l1: 32 << 10, l2: 1 << 20, l3: 1 << 30)
+        let rows = try plans(machine, memoryBytes: 32 << 30)
+        let triad = try first(rows, .dram, .triad)
+        #expect(triad.workload.workingSetBytes == (8 << 30) / (8 * 192) * (8 * 192))
+        #expect(triad.caveat == TrialPlan.noCeiling)
+        #expect(try first(rows, .dram, .copyPastCaches).workload.workingSetBytes == 8 << 30)
+        #expect(try first(rows, .dram, .copyPastCaches).caveat == nil && first(rows, .dram).caveat == nil)
+    }
+
+    @Test func whatIsPlannedIsWholeLinesOfEachArray() throws {
+        let streams = try plans(server, .full).compactMap { plan -> MemoryStream? in
+            guard case .stream(let stream) = plan.workload else { return nil }
+            return stream
+        }
+        #expect(streams.count == 4 * 5 - 1)
+        #expect(streams.allSatisfy { $0.bytesPerThread > 0 && $0.bytesPerThread % (64 * $0.variant.arrays) == 0 })
     }
 
     // MARK: NUMA

@@ -48,15 +48,27 @@ import Testing
 
     @Test func matrixTimesVectorIsPlannedWhereItIsNamed() throws {
         let all = try plans(TrialSelection(workloads: [.gemv])).map(\.workload)
-        #expect(all == WeightFormat.common.map { .gemv(.common, $0) })
+        #expect(all == WeightFormat.common.map { .gemv(.common, $0.precision) })
         let shape = try #require(GEMVShape("64x96"))
         let chosen = TrialSelection(workloads: [.gemv], gemvShape: shape, quantization: .q4)
         #expect(try plans(chosen).map(\.workload) == [.gemv(shape, .q4)])
         let formats = TrialSelection(workloads: [.gemv, .gemm], precisions: [.f32, .q8])
-        #expect(try plans(formats).map(\.workload.precision) == [.f32, .f32, .q8])
+        #expect(try plans(formats).map(\.workload.precision) == [.f32, .q8, .f32, .q8])
         #expect(try plans(TrialSelection(quantization: .q4)).map(\.workload.precision).last == .q4)
         let standard = try #require(Suite.all[.standard])
         #expect(standard.gemvShapes == [.common] && standard.gemvFormats == WeightFormat.common)
+    }
+
+    @Test func formatsAreRowsWhereTheWorkloadIsNamed() throws {
+        func planned(_ name: WorkloadName, _ formats: [Precision]) throws -> [Precision?] {
+            try plans(TrialSelection(workloads: [name], precisions: formats)).map(\.workload.precision)
+        }
+        for name in [WorkloadName.peak, .gemm, .gemv, .llm] {
+            #expect(try planned(name, Precision.allCases) == Precision.allCases)
+        }
+        #expect(try plans(TrialSelection(precisions: [.q8])).map(\.workload) == [.gemv(.common, .q8)])
+        let bytes = TrialSelection(workloads: [.gemv], precisions: [.i8])
+        #expect(try plans(bytes).map(\.workload) == [.gemv(.common, .i8)])
     }
 
     @Test func matricesThatStayInTheCachesAreMarked() throws {
@@ -99,6 +111,24 @@ import Testing
         #expect(chosen.map(\.workload.shape) == ["copy-1048576Bx2"])
     }
 
+    @Test func sizesAreRoundedToWholeLinesAndSaySo() throws {
+        func rows(_ bytes: Int) throws -> [TrialPlan] {
+            let memory = MemorySelection(variants: [.read, .copy, .triad], workingSetBytes: bytes)
+            return try plans(TrialSelection(workloads: [.bandwidth], memory: memory))
+        }
+        let odd = try rows(64 * 1_001)
+        #expect(odd.map(\.workload.shape) == ["read-64064Bx2", "copy-64000Bx2", "triad-63936Bx2"])
+        #expect(odd[0].caveat == nil)
+        for (plan, arrays) in zip(odd.dropFirst(), [2, 3]) {
+            let caveat = try #require(plan.caveat)
+            #expect(caveat.contains("not 64064") && caveat.contains("each of \(arrays) arrays"))
+        }
+        #expect(try rows(192 * 64).allSatisfy { $0.caveat == nil })
+        // Too little for a line each: the backend refuses what was asked for.
+        let least = try rows(128)
+        #expect(least.map(\.workload.workingSetBytes) == [256, 256, 256] && least.allSatisfy { $0.caveat == nil })
+    }
+
     @Test func onlyTheProcessorsHaveMoreMemoryRows() throws {
         var device = Simulated.device
         device.id = DeviceID(rawValue: "opencl:0:0")
@@ -127,6 +157,57 @@ import Testing
         #expect(extra.prefix(2).map(\.threads) == [[0], [0]])
         #expect(extra.prefix(2).map(\.variation) == ["1 thread", "1 thread"])
         #expect(extra.allSatisfy { $0.workload.name != .llm })
+    }
+
+    // MARK: Products of few rows
+
+    private func productPlans(
+        _ name: SuiteName, _ selection: TrialSelection = TrialSelection(workloads: [.gemm]),
+        device: Device = Simulated.device
+    ) throws -> [TrialPlan] {
+        let suite = try #require(Suite.all[name])
+        return Planner(
+            suite: suite, selection: selection, model: Simulated.model, topology: Simulated.topology(),
+            minimumWindow: Seconds(1), productModels: suite.modelProducts.map { _ in Simulated.model }
+        ).plan([device])
+    }
+
+    @Test func modelsProductsAreNamedAndOfFewRows() throws {
+        let full = try productPlans(.full).filter { $0.projection != nil }
+        #expect(Set(full.compactMap(\.projection)) == ["tiny attention-output", "tiny gate-up", "tiny down"])
+        #expect(Set(full.compactMap(\.workload.precision)) == [.f32, .bf16])
+        let shapes = Set(full.compactMap(\.workload.shape))
+        #expect(shapes.isSuperset(of: ["1x64x160", "64x64x160", "4x320x64", "16x64x64"]))
+        #expect(full.allSatisfy { $0.variation == nil })
+        let standard = try productPlans(.standard).filter { $0.projection != nil }
+        #expect(standard.map(\.workload.shape) == ["1x320x64", "16x320x64"])
+        #expect(try productPlans(.quick).allSatisfy { $0.projection == nil })
+        #expect(TrialRecord(plan: full[0], status: .measured).projection == full[0].projection)
+    }
+
+    @Test func modelsProductsFollowTheSelection() throws {
+        let bytes = try productPlans(.full, TrialSelection(workloads: [.gemm], precisions: [.i8]))
+        #expect(bytes.allSatisfy { $0.projection == nil } && !bytes.isEmpty)
+        let single = try productPlans(.full, TrialSelection(precisions: [.f32])).filter { $0.projection != nil }
+        #expect(!single.isEmpty && single.allSatisfy { $0.workload.precision == .f32 })
+        let chosen = TrialSelection(workloads: [.gemm], shape: GEMMShape("64"))
+        #expect(try productPlans(.full, chosen).allSatisfy { $0.projection == nil })
+        var other = Simulated.device
+        other.id = DeviceID(rawValue: "opencl:0:0")
+        #expect(try productPlans(.full, device: other).allSatisfy { $0.projection == nil })
+    }
+
+    /// The topology has 512 MiB of last-level cache: four times that is 2 GiB, the B of 32768² in bf16.
+    @Test func weightsThatCachesMayServeAreMarked() throws {
+        func caveat(_ shape: String, _ precision: Precision) throws -> String? {
+            try plans(TrialSelection(workloads: [.gemm], precisions: [precision], shape: GEMMShape(shape))).first?
+                .caveat
+        }
+        #expect(try caveat("64x32768x32767", .bf16)?.contains("they may serve it") == true)
+        #expect(try caveat("64x32768x32768", .bf16) == nil)
+        #expect(try caveat("1x32768x32768", .i8) != nil)
+        #expect(try caveat("65x2048x2048", .bf16) == nil)
+        #expect(try caveat("1x2048x2048", .q8) == nil)
     }
 
     @Test func allHardwareThreadsOnRequest() throws {

@@ -54,6 +54,7 @@ import Testing
         "Shapes add up to the models' published sizes",
         arguments: [
             ("tinyllama-1.1b", 1.100e9), ("llama-3.2-1b", 1.236e9), ("llama-3.1-8b", 8.030e9),
+            ("llama-3.1-70b", 70.554e9),
             ("mistral-7b-v0.3", 7.248e9), ("smollm2-135m", 0.1345e9),
         ])
     func parameters(name: String, published: Double) throws {

@@ -120,7 +120,8 @@ import Testing
     func columns() throws {
         try store.finish(SessionExamples.full())
         let trials = try Python.sql(
-            "SELECT ordinal, workload, model, status, verified, joules_per_token, power_watts FROM trial ORDER BY ordinal",
+            "SELECT ordinal, workload, model, status, verified, joules_per_token, power_watts FROM trial "
+                + "ORDER BY ordinal",
             database: store.path)
         #expect(trials == ["0|llm|Tiny|measured|1|5.0|50.0", "1|peak|NULL|skipped|0|NULL|NULL"])
         #expect(try Python.sql("SELECT count(*) FROM sample", database: store.path) == ["3"])

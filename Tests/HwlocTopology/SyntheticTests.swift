@@ -37,7 +37,8 @@ extension TopologyTests {
 
         @Test func chainsOfOnlyChildrenShareALine() throws {
             let expected = """
-                FOREIGN (not the running machine), synthetic machine 'pack:1 l3:1 core:2 pu:1': 1 package, 1 NUMA node, 2 cores, 2 threads, 1 GiB
+                FOREIGN (not the running machine), synthetic machine 'pack:1 l3:1 core:2 pu:1': 1 package, \
+                1 NUMA node, 2 cores, 2 threads, 1 GiB
                   allowed threads: 0-1 (2 of 2)
 
                 Machine

@@ -102,7 +102,8 @@ def operands_of(text):
 
 def disassemble(objdump, path):
     """The instructions of every function of an object file."""
-    text = subprocess.run([objdump, "-d", "--no-show-raw-insn", path], check=True, capture_output=True, text=True).stdout
+    command = [objdump, "-d", "--no-show-raw-insn", path]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     functions, current = {}, []
     for line in text.splitlines():
         if start := re.fullmatch(r"[0-9a-f]+ <([^>]+)>:", line):

@@ -26,7 +26,8 @@ fail() {
     exit 2
 }
 # The compiler that compiles the program: an older clang of the system may come first in PATH.
-toolchain=$(swift -print-target-info 2>/dev/null | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1|p') || true
+toolchain=$(swift -print-target-info 2>/dev/null \
+  | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1|p') || true
 clang=$toolchain/bin/clang
 [[ -x $clang ]] || clang=clang
 need() { command -v "$1" >/dev/null || fail "no $1 in PATH: $2"; }

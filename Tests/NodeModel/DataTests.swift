@@ -75,6 +75,16 @@ import Testing
         try Self.tinyLlama.validate(source: "test")
     }
 
+    @Test func productsOfTokensHaveTheLayersShapes() {
+        let shapes = Projection.allCases.map { "\(Self.tinyLlama.product($0, tokens: 4))" }
+        #expect(shapes == ["4x2560x2048", "4x2048x2048", "4x11264x2048", "4x2048x5632"])
+        let parameters = Projection.allCases.map { projection in
+            let product = Self.tinyLlama.product(projection, tokens: 1)
+            return product.n * product.k
+        }
+        #expect(parameters.reduce(0, +) == Self.tinyLlama.matrixParametersPerLayer)
+    }
+
     @Test func nonsenseIsNamedByItsKey() {
         var shape = Self.tinyLlama
         shape.keyValueHeads = 5

@@ -21,7 +21,8 @@ struct IsolationTests {
             """
             *run*) \(Worker.step("running", "batch"))
               \(Worker.answer(
-                "{\"ran\":{\"batch\":{\"start\":{\"nanoseconds\":5},\"end\":{\"nanoseconds\":25},\"repetitions\":2}}}"));;
+                "{\"ran\":{\"batch\":{\"start\":{\"nanoseconds\":5},\"end\":{\"nanoseconds\":25},"
+                    + "\"repetitions\":2}}}"));;
             *verify*) \(Worker.answer(
                 "{\"verified\":{\"verification\":{\"passed\":false,\"method\":\"m\",\"worst\":\"inf\"}}}"));;
             """)

@@ -156,7 +156,8 @@ def print_table(figures, entries):
     fewest, most = min(map(len, by_name.values())), max(map(len, by_name.values()))
     rounds = f"{most}" if fewest == most else f"{fewest} to {most}"
     print(f"\nMedians of {rounds} rounds, in turn; G/s. Ratio: nodewatt over peer, median of the rounds' ratios; "
-          f"wanted 1.00 is met from {1 - NOISE:.2f}.\nOf peak: of the register-only peak, the higher of before and after. "
+          f"wanted 1.00 is met from {1 - NOISE:.2f}.\n"
+          f"Of peak: of the register-only peak, the higher of before and after. "
           f"Disturbed: rounds in which that peak changed by more than {DISTURBED - 1:.0%}.")
     for name, of_one in by_name.items():
         for key in ("reason", "peer_reason"):

@@ -54,7 +54,8 @@ void randomise(memory &to) {
         bytes[i] = static_cast<uint8_t>(hash >> 24);
         const size_t width = memory::data_type_size(kind);
         const bool top = static_cast<size_t>(i) % width == width - 1;
-        if (kind != type::u8 && kind != type::s8 && top) bytes[i] = (bytes[i] & 0x80) | (kind == type::f16 ? 0x3c : 0x3f);
+        if (kind != type::u8 && kind != type::s8 && top)
+            bytes[i] = (bytes[i] & 0x80) | (kind == type::f16 ? 0x3c : 0x3f);
     }
 }
 

@@ -3,9 +3,9 @@
 //
 // usage: register_peak CPU,CPU,… SECONDS PRECISION…      PRECISION: f32, bf16 (dot, f32 sums), i8 (dot, 32-bit sums)
 //
-// Prints "PRECISION OPERATIONS_PER_SECOND" over all processors named, one thread on each; -1 where this processor has no
-// such instruction. Each instruction set is run with several numbers of accumulators, because how many hide the latency
-// differs between processors, and the best counts. SECONDS is the time of one of these runs.
+// Prints "PRECISION OPERATIONS_PER_SECOND" over all processors named, one thread on each; -1 where this processor has
+// no such instruction. Each instruction set is run with several numbers of accumulators, because how many hide the
+// latency differs between processors, and the best counts. SECONDS is the time of one of these runs.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

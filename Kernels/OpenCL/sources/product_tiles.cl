@@ -9,8 +9,8 @@
 #define STRIDE (TILE + 4)
 
 // Loads the next tiles to registers, so that their latency hides behind the multiplications of this one.
-void fetch(__global const float *restrict a, __global const float *restrict b, float *left, float *right, uint m, uint n,
-           uint k, uint row, uint column, uint start, uint item) {
+void fetch(__global const float *restrict a, __global const float *restrict b, float *left, float *right, uint m,
+           uint n, uint k, uint row, uint column, uint start, uint item) {
 #pragma unroll
     for (uint i = 0; i < LOADS; i++) {
         uint at = i * ITEMS + item;
