@@ -118,8 +118,8 @@ static void multiply_tile(block *blk, int64_t ip, int64_t jp) {
         edge_tile(blk, &tile);
 }
 
-/// All tiles of a block: panel of B after panel of B, each of which stays in L1 for a while. Where tiles are so short that
-/// their time goes into writing C, along the rows of C, as the processor's own prefetching expects.
+/// All tiles of a block: panel of B after panel of B, each of which stays in L1 for a while. Where tiles are so short
+/// that their time goes into writing C, along the rows of C, as the processor's own prefetching expects.
 static void multiply_block(block *blk, const part *own) {
     if (blk->groups < 64)
         for (int64_t ip = 0; ip < blk->panels; ip++)

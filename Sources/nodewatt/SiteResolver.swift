@@ -14,7 +14,7 @@ struct SiteResolver {
     /// - Returns: The facts, each with its source.
     /// - Throws: ``NodeModel/InputError`` for a value out of range or a zone that is not known.
     func resolve() throws -> SiteFacts {
-        let path = options.site ?? environment["NODEWATT_SITE"]
+        let path = options.site ?? environment["NODEWATT_SITE"].flatMap { $0.isEmpty ? nil : $0 }
         let file = try path.map { (facts: try SiteFile.read($0), path: $0) }
         let price = try number(
             "electricity-price", options.electricityPrice, file?.facts.electricityPrice, file?.path, in: 0...1e6)
