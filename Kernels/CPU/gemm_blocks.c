@@ -75,6 +75,9 @@ static void fetch_lines(block *blk) {
     }
 }
 
+/// A word of C where C holds floats.
+typedef float float_any __attribute__((may_alias));
+
 /// A tile at the edge of C: computed whole beside it, then copied in part.
 static void edge_tile(const block *blk, const nw_tile *tile) {
     int64_t columns = tile->columns;
@@ -92,7 +95,7 @@ static void edge_tile(const block *blk, const nw_tile *tile) {
         else if (integer)
             for (int64_t j = 0; j < columns; j++) to[j] += from[j];
         else
-            for (int64_t j = 0; j < columns; j++) ((float *)to)[j] += ((const float *)from)[j];
+            for (int64_t j = 0; j < columns; j++) ((float_any *)to)[j] += ((const float_any *)from)[j];
     }
 }
 
