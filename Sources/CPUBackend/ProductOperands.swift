@@ -31,6 +31,11 @@ struct ProductFormat {
     /// Whether C holds int32 instead of f32.
     var isInteger: Bool { precision == .i8 }
 
+    /// The number an element of C stands for.
+    func number(_ bits: UInt32) -> Double {
+        isInteger ? Double(Int32(bitPattern: bits)) : Double(Float(bitPattern: bits))
+    }
+
     /// Elements that one word of the random stream makes.
     private var elementsPerWord: Int { isInteger ? 4 : 1 }
 
@@ -116,6 +121,17 @@ struct ProductOperands {
         c.update(repeating: Self.poisonValue, count: shape.m * shape.n)
         (c - Self.guardBand).update(repeating: Self.guardValue, count: Self.guardBand)
         (c + shape.m * shape.n).update(repeating: Self.guardValue, count: Self.guardBand)
+    }
+
+    /// Whether every element of a result was written, with a number.
+    func writtenCheck(_ result: [UInt32]) -> Verification {
+        let missing = result.firstIndex { $0 == Self.poisonValue || !format.number($0).isFinite }
+        return Verification(
+            passed: missing == nil, method: "every element written", worst: missing == nil ? 0 : .infinity,
+            detail: missing.map {
+                let place = "C[\($0 / shape.n)][\($0 % shape.n)]"
+                return result[$0] == Self.poisonValue ? "\(place) was never written" : "\(place) is not a number"
+            })
     }
 
     /// Whether the guard bands are as they were.

@@ -66,14 +66,19 @@ package final class ProductWorkload: PreparedWorkload {
     package func measuredClock() -> ClockSpread? { context.measuredClock }
 
     package func verify() throws -> Verification {
-        let timed = hasTimedOutput ? result : nil
+        // Making ready the next product mends the guard bands.
+        let timed = hasTimedOutput ? (result: result, guards: operands.guardCheck) : nil
         try prepare(format.integers)
         _ = try multiply(repetitions: 1)
-        var outcome = operands.guardCheck.and(freivalds(result))
+        let integers = result
+        var outcome = operands.guardCheck.and(operands.writtenCheck(integers)).and(freivalds(integers))
         try prepare(format.random)
         _ = try multiply(repetitions: 1)
-        outcome = outcome.and(verification(of: result))
-        if let timed { outcome = outcome.and(verification(of: timed)).and(sameBits(timed, result)) }
+        outcome = outcome.and(operands.guardCheck).and(verification(of: result))
+        if let timed {
+            outcome = outcome.and(timed.guards).and(verification(of: timed.result))
+                .and(sameBits(timed.result, result))
+        }
         hasTimedOutput = false
         // What is found here after the timed runs must be theirs.
         try operands.poison(context)
@@ -85,9 +90,6 @@ package final class ProductWorkload: PreparedWorkload {
     /// Freivalds' check of a result on integers, which are made anew and not read from memory.
     private func freivalds(_ result: [UInt32]) -> Verification {
         let (keyA, keyB, format, shape) = (key(1), key(2), format, shape)
-        guard result.count == shape.m * shape.n else {
-            return Verification(passed: false, method: "size", worst: .infinity, detail: "C of the wrong size")
-        }
         return ProductCheck.freivalds(
             shape,
             a: { row in (0..<shape.k).map { format.integer(key: keyA, index: row * shape.k + $0) } },
@@ -99,22 +101,27 @@ package final class ProductWorkload: PreparedWorkload {
             }, seed: context.seed)
     }
 
-    /// Samples of a result of the random operands against the float64 oracle; every element must be a number.
+    /// A result of the random operands: every element must be written, elements at the edges of whatever is computed
+    /// apart and random ones are held against the float64 oracle.
     ///
-    /// Bytes are checked whole: the random operands are the integers of Freivalds' check.
+    /// Bytes are checked whole instead of at random: their random operands are the integers of Freivalds' check.
     package func verification(of result: [UInt32]) -> Verification {
         let (keyA, keyB, format, shape) = (key(1), key(2), format, shape)
-        if format.isInteger { return freivalds(result) }
+        guard result.count == shape.m * shape.n else { return Self.wrongSize }
+        func a(_ row: Int, _ k: Int) -> Float { format.value(key: keyA, index: row * shape.k + k) }
+        func b(_ k: Int, _ column: Int) -> Float { format.value(key: keyB, index: k * shape.n + column) }
+        let edges = ProductBorders(shape, nw_gemm_get_blocking(handle)).edges(seed: context.seed)
+        let outcome = operands.writtenCheck(result).and(
+            ProductCheck.crossings(
+                shape, rows: edges.rows, columns: edges.columns, exact: format.isInteger, a: a, b: b,
+                c: { format.number(result[$0 * shape.n + $1]) }))
+        if format.isInteger { return outcome.and(freivalds(result)) }
         let values = result.map(Float.init(bitPattern:))
-        let sampled = ProductCheck.sampled(
-            shape, seed: context.seed, a: { format.value(key: keyA, index: $0 * shape.k + $1) },
-            b: { format.value(key: keyB, index: $0 * shape.n + $1) }, c: values)
-        let missing = values.firstIndex { !$0.isFinite }
-        return sampled.and(
-            Verification(
-                passed: missing == nil, method: "every element written", worst: missing == nil ? 0 : .infinity,
-                detail: missing.map { "C[\($0 / shape.n)][\($0 % shape.n)] is not a number" }))
+        return outcome.and(ProductCheck.sampled(shape, seed: context.seed, a: a, b: b, c: values))
     }
+
+    private static let wrongSize = Verification(
+        passed: false, method: "size", worst: .infinity, detail: "C of the wrong size")
 
     /// The timed output must be that of the checked run to the bit: the order of summation does not vary.
     private func sameBits(_ first: [UInt32], _ second: [UInt32]) -> Verification {
