@@ -26,10 +26,10 @@ static void choose_grid(nw_gemm_blocking *blocking, int64_t m, int64_t n, int th
 }
 
 /// A block of A takes a quarter of L2; the next one, on its way, another.
-static nw_gemm_blocking choose_blocking(const nw_gemm_kernel *kernel, const nw_gemm_spec *s, nw_caches caches,
+static nw_gemm_blocking choose_blocking(const nw_gemm_kernel *kernel, const nw_gemm_spec *s, size_t l2_bytes,
                                         int threads) {
     nw_gemm_blocking b = {.mr = kernel->mr, .nr = kernel->nr};
-    size_t l2 = caches.l2_bytes ? caches.l2_bytes : 256 << 10;
+    size_t l2 = l2_bytes ? l2_bytes : 256 << 10;
     choose_grid(&b, s->m, s->n, threads);
     b.kc = (int)even_part(s->k, (int64_t)kernel->groups_max * kernel->unit, kernel->step * kernel->unit);
     int64_t rows = (int64_t)(l2 / 4) / (kernel->a_stride * (int64_t)sizeof(uint32_t));
@@ -60,7 +60,7 @@ static nw_status allocate(nw_gemm *gemm) {
     return NW_OK;
 }
 
-nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, const nw_gemm_spec *spec, nw_caches caches,
+nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, const nw_gemm_spec *spec, size_t l2_bytes,
                          nw_gemm **result) {
     if (!valid(spec)) return NW_INVALID_ARGUMENT;
     const nw_gemm_kernel *kernel = nw_isa_gemm(isa, spec->format);
@@ -69,7 +69,7 @@ nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, const nw_gemm_spec *s
     *gemm = (nw_gemm){.team = team,
                       .kernel = kernel,
                       .s = *spec,
-                      .blocking = choose_blocking(kernel, spec, caches, nw_team_count(team))};
+                      .blocking = choose_blocking(kernel, spec, l2_bytes, nw_team_count(team))};
     nw_status status = allocate(gemm);
     if (status == NW_OK)
         *result = gemm;

@@ -103,7 +103,7 @@ public final class CPUBackend: ComputeBackend {
             try memory.require(ProductWorkload.bytesNeeded(shape, precision))
             return try ProductWorkload(
                 context(), shape: shape, precision: precision,
-                caches: CacheShares(topology: topology, threads: threads))
+                l2Bytes: CacheShares(topology: topology, threads: threads).l2)
         case .gemv(let shape, let format):
             let rotated = GEMVWorkload.rotatedBytes(topology, memory)
             try memory.require(GEMVWorkload.bytesNeeded(shape, format, rotatedBytes: rotated))

@@ -19,7 +19,7 @@ package final class ProductWorkload: PreparedWorkload {
             + 12 * shape.m * shape.n + (64 << 20)
     }
 
-    init(_ context: KernelContext, shape: GEMMShape, precision: Precision, caches: CacheShares) throws {
+    init(_ context: KernelContext, shape: GEMMShape, precision: Precision, l2Bytes: Int) throws {
         guard let format = ProductFormat.all[precision] else {
             throw TrialFailure(.unsupported, "the native kernels have no \(precision.rawValue) gemm")
         }
@@ -31,7 +31,7 @@ package final class ProductWorkload: PreparedWorkload {
         var spec = nw_gemm_spec(format: format.kernel, m: m, n: n, k: k, lda: k, ldb: n, ldc: n)
         var handle: OpaquePointer?
         try check(
-            nw_gemm_create(context.team.handle, context.isa.handle, &spec, caches.kernelArgument, &handle),
+            nw_gemm_create(context.team.handle, context.isa.handle, &spec, l2Bytes, &handle),
             "preparing the product \(shape)")
         guard let handle else { throw TrialFailure(.failed, "the product is missing") }
         self.handle = handle
