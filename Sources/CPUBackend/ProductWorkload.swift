@@ -12,11 +12,23 @@ package final class ProductWorkload: PreparedWorkload {
     private var packing = nw_interval()
     private var hasTimedOutput = false
 
-    /// Bytes for a shape: the operands, packed copies of them, and the copies of C that are compared.
-    static func bytesNeeded(_ shape: GEMMShape, _ precision: Precision) -> Int {
+    /// Bytes for a shape: the operands, what the kernels take on so many threads, the copies of C that are compared, and
+    /// room for page sizes.
+    ///
+    /// - Parameters:
+    ///   - shape: The dimensions.
+    ///   - precision: The operands' format.
+    ///   - isa: The kernels.
+    ///   - threads: The size of the team.
+    ///   - l2Bytes: What a thread has of the L2 caches to itself, 0 where unknown.
+    /// - Returns: Bytes, an upper bound; 0 for a format there are no kernels for.
+    package static func bytesNeeded(
+        _ shape: GEMMShape, _ precision: Precision, isa: InstructionSet, threads: Int, l2Bytes: Int
+    ) -> Int {
         guard let format = ProductFormat.all[precision] else { return 0 }
-        return ProductOperands.bytes(shape, format) + 4 * (shape.k + 64) * (shape.n + 64)
-            + 12 * shape.m * shape.n + (64 << 20)
+        var spec = nw_gemm_spec(format, shape)
+        return ProductOperands.bytes(shape, format) + nw_gemm_bytes(isa.handle, &spec, l2Bytes, Int32(threads))
+            + 12 * shape.m * shape.n + (16 << 20)
     }
 
     init(_ context: KernelContext, shape: GEMMShape, precision: Precision, l2Bytes: Int) throws {
@@ -27,8 +39,7 @@ package final class ProductWorkload: PreparedWorkload {
         self.shape = shape
         self.format = format
         operands = try ProductOperands(shape, format)
-        let (m, n, k) = (Int64(shape.m), Int64(shape.n), Int64(shape.k))
-        var spec = nw_gemm_spec(format: format.kernel, m: m, n: n, k: k, lda: k, ldb: n, ldc: n)
+        var spec = nw_gemm_spec(format, shape)
         var handle: OpaquePointer?
         try check(
             nw_gemm_create(context.team.handle, context.isa.handle, &spec, l2Bytes, &handle),
@@ -151,5 +162,13 @@ package final class ProductWorkload: PreparedWorkload {
         try check(
             nw_gemm_run(handle, operands.a, operands.c, Int64(repetitions), &interval), "multiplying \(shape)")
         return TimedBatch(interval, repetitions: repetitions)
+    }
+}
+
+extension nw_gemm_spec {
+    /// A product of matrices without gaps between their rows.
+    fileprivate init(_ format: ProductFormat, _ shape: GEMMShape) {
+        let (m, n, k) = (Int64(shape.m), Int64(shape.n), Int64(shape.k))
+        self.init(format: format.kernel, m: m, n: n, k: k, lda: k, ldb: n, ldc: n)
     }
 }

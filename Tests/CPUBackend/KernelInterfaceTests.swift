@@ -65,6 +65,7 @@ import Testing
         var gemm: OpaquePointer?
         for (m, lda) in [(0, 4), (-1, 4), (4, 3), (1 << 40, 4)] as [(Int64, Int64)] {
             var spec = nw_gemm_spec(format: NW_GEMM_F32, m: m, n: 4, k: 4, lda: lda, ldb: 4, ldc: 4)
+            #expect(nw_gemm_bytes(isa, &spec, 0, 1) == 0)
             #expect(nw_gemm_create(team.handle, isa, &spec, 0, &gemm) == NW_INVALID_ARGUMENT)
         }
         var peak: OpaquePointer?

@@ -38,6 +38,8 @@ typedef struct nw_gemm_blocking {
 /// A product made ready.
 typedef struct nw_gemm nw_gemm;
 
+/// The bytes that nw_gemm_create takes for so many threads; 0 for a product it refuses.
+size_t nw_gemm_bytes(const nw_isa *isa, const nw_gemm_spec *spec, size_t l2_bytes, int threads);
 /// Prepares products; all memory they need is allocated here. `l2_bytes` is what a thread has of the L2 caches to itself,
 /// 0 where unknown.
 nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, const nw_gemm_spec *spec, size_t l2_bytes, nw_gemm **gemm);
