@@ -31,10 +31,27 @@ package final class ProductWorkload: PreparedWorkload {
             + 12 * shape.m * shape.n + (16 << 20)
     }
 
-    init(_ context: KernelContext, shape: GEMMShape, precision: Precision, l2Bytes: Int) throws {
+    convenience init(_ context: KernelContext, shape: GEMMShape, precision: Precision, l2Bytes: Int) throws {
         guard let format = ProductFormat.all[precision] else {
             throw TrialFailure(.unsupported, "the native kernels have no \(precision.rawValue) gemm")
         }
+        try self.init(context, shape: shape, format: format, l2Bytes: l2Bytes)
+    }
+
+    /// Makes a product of uint8 and int8 ready, which tests check though no workload asks for it.
+    ///
+    /// - Parameters:
+    ///   - shape: The dimensions.
+    ///   - isa: The kernels.
+    ///   - threads: The hardware threads.
+    ///   - seed: The seed of all random data.
+    /// - Throws: `TrialFailure` when the system gives no memory or no thread.
+    package convenience init(unsignedBytes shape: GEMMShape, isa: InstructionSet, threads: [Int], seed: UInt32) throws {
+        let context = KernelContext(isa: isa, team: try ThreadTeam(threads: threads), seed: seed)
+        try self.init(context, shape: shape, format: .unsignedBytes, l2Bytes: 0)
+    }
+
+    private init(_ context: KernelContext, shape: GEMMShape, format: ProductFormat, l2Bytes: Int) throws {
         self.context = context
         self.shape = shape
         self.format = format
@@ -100,11 +117,11 @@ package final class ProductWorkload: PreparedWorkload {
 
     /// Freivalds' check of a result on integers, which are made anew and not read from memory.
     private func freivalds(_ result: [UInt32]) -> Verification {
-        let (keyA, keyB, format, shape) = (key(1), key(2), format, shape)
+        let (keyA, keyB, format, shape) = (key(.a), key(.b), format, shape)
         return ProductCheck.freivalds(
             shape,
-            a: { row in (0..<shape.k).map { format.integer(key: keyA, index: row * shape.k + $0) } },
-            b: { row in (0..<shape.n).map { format.integer(key: keyB, index: row * shape.n + $0) } },
+            a: { row in (0..<shape.k).map { format.integer(.a, key: keyA, index: row * shape.k + $0) } },
+            b: { row in (0..<shape.n).map { format.integer(.b, key: keyB, index: row * shape.n + $0) } },
             c: { row in
                 let bits = result[row * shape.n..<(row + 1) * shape.n]
                 return format.isInteger
@@ -117,10 +134,10 @@ package final class ProductWorkload: PreparedWorkload {
     ///
     /// Bytes are checked whole instead of at random: their random operands are the integers of Freivalds' check.
     package func verification(of result: [UInt32]) -> Verification {
-        let (keyA, keyB, format, shape) = (key(1), key(2), format, shape)
+        let (keyA, keyB, format, shape) = (key(.a), key(.b), format, shape)
         guard result.count == shape.m * shape.n else { return Self.wrongSize }
-        func a(_ row: Int, _ k: Int) -> Float { format.value(key: keyA, index: row * shape.k + k) }
-        func b(_ k: Int, _ column: Int) -> Float { format.value(key: keyB, index: k * shape.n + column) }
+        func a(_ row: Int, _ k: Int) -> Float { format.value(.a, key: keyA, index: row * shape.k + k) }
+        func b(_ k: Int, _ column: Int) -> Float { format.value(.b, key: keyB, index: k * shape.n + column) }
         let edges = ProductBorders(shape, nw_gemm_get_blocking(handle)).edges(seed: context.seed)
         let outcome = operands.writtenCheck(result).and(
             ProductCheck.crossings(
@@ -143,16 +160,21 @@ package final class ProductWorkload: PreparedWorkload {
             detail: place.map { "C[\($0 / shape.n)][\($0 % shape.n)] differs between two runs" })
     }
 
+    /// The kernels' product, so that tests can make it go wrong and see the checks fail.
+    package var kernelHandle: OpaquePointer { handle }
+
     /// The product as it lies in memory: bits of f32, or int32.
     package var result: [UInt32] { operands.result }
 
     // MARK: Runs
 
-    private func key(_ operand: UInt32) -> UInt32 { SeededData.key(seed: context.seed, stream: 0x6e00 + operand) }
+    private func key(_ operand: ProductOperand) -> UInt32 {
+        SeededData.key(seed: context.seed, stream: 0x6e00 + operand.rawValue)
+    }
 
     /// Fills A and B, packs B, poisons C.
     private func prepare(_ kind: nw_fill_kind) throws {
-        try operands.fill(kind, context, keyA: key(1), keyB: key(2))
+        try operands.fill(kind, context, keyA: key(.a), keyB: key(.b))
         try check(nw_gemm_pack_b(handle, operands.b, &packing), "packing B of \(shape)")
         try operands.poison(context)
     }
