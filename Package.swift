@@ -69,7 +69,11 @@ let package = Package(
         tests("HostProbe", ["NodeModel"]),
         tests("HwlocTopology", ["NodeModel"], fixtures: true),
         tests("EnergyMeters", ["NodeModel", "HostProbe"]),
-        tests("CPUBackend", ["NodeModel", "Analysis", "CPUKernels"]),
+        // It plants defects in the kernels' private parts, which no product links.
+        .target(
+            name: "PlantedDefects", dependencies: ["CPUKernels"], path: "Tests/PlantedDefects",
+            cSettings: cRules + [.headerSearchPath("../../Kernels/CPU")]),
+        tests("CPUBackend", ["NodeModel", "Analysis", "CPUKernels", "PlantedDefects"]),
         tests("OpenCLBackend", ["NodeModel", "Analysis", "OpenCLKernels"]),
         tests("Engine", ["NodeModel", "Analysis"]),
         tests("History", ["NodeModel", "TestExamples"]),

@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+/// Words of a huge page, which lies on one NUMA node as a whole: memory of two threads must not share one.
+enum { huge_page_words = (2 << 20) / sizeof(uint32_t) };
+
 /// The part size that divides `total` into equal parts of at most `limit`, a multiple of `unit`.
 static int64_t even_part(int64_t total, int64_t limit, int64_t unit) {
     int64_t units = nw_divide_up(total, unit), most = limit / unit > 0 ? limit / unit : 1;
@@ -26,10 +29,10 @@ static void choose_grid(nw_gemm_blocking *blocking, int64_t m, int64_t n, int th
 }
 
 /// A block of A takes a quarter of L2; the next one, on its way, another.
-static nw_gemm_blocking choose_blocking(const nw_gemm_kernel *kernel, const nw_gemm_spec *s, nw_caches caches,
+static nw_gemm_blocking choose_blocking(const nw_gemm_kernel *kernel, const nw_gemm_spec *s, size_t l2_bytes,
                                         int threads) {
     nw_gemm_blocking b = {.mr = kernel->mr, .nr = kernel->nr};
-    size_t l2 = caches.l2_bytes ? caches.l2_bytes : 256 << 10;
+    size_t l2 = l2_bytes ? l2_bytes : 256 << 10;
     choose_grid(&b, s->m, s->n, threads);
     b.kc = (int)even_part(s->k, (int64_t)kernel->groups_max * kernel->unit, kernel->step * kernel->unit);
     int64_t rows = (int64_t)(l2 / 4) / (kernel->a_stride * (int64_t)sizeof(uint32_t));
@@ -44,32 +47,46 @@ static bool valid(const nw_gemm_spec *s) {
            s->ldb <= most && s->ldc <= most;
 }
 
+/// What is known of a product before it has memory.
+static nw_gemm plan(const nw_isa *isa, const nw_gemm_spec *spec, size_t l2_bytes, int threads) {
+    const nw_gemm_kernel *kernel = nw_isa_gemm(isa, spec->format);
+    nw_gemm_blocking b = choose_blocking(kernel, spec, l2_bytes, threads);
+    size_t a = nw_round_up((size_t)b.mc * (size_t)kernel->a_stride, 1024), tile = (size_t)b.mr * (size_t)b.nr;
+    return (nw_gemm){.kernel = kernel, .s = *spec, .blocking = b, .tile_offset = a,
+                     .own_words = nw_round_up(a + tile, huge_page_words)};
+}
+
+/// Words of packed B, and behind it up to where the threads' own begin.
+static size_t shared_words(const nw_gemm *gemm) {
+    int64_t last = (gemm->s.k - 1) / gemm->blocking.kc * gemm->blocking.kc;
+    return nw_round_up((size_t)nw_gemm_words_before(gemm, last, nw_gemm_panels(gemm)), huge_page_words);
+}
+
+static size_t bytes_of(const nw_gemm *gemm, int threads) {
+    return (shared_words(gemm) + (size_t)threads * gemm->own_words) * sizeof(uint32_t);
+}
+
+size_t nw_gemm_bytes(const nw_isa *isa, const nw_gemm_spec *spec, size_t l2_bytes, int threads) {
+    if (!valid(spec) || threads < 1) return 0;
+    nw_gemm gemm = plan(isa, spec, l2_bytes, threads);
+    return bytes_of(&gemm, threads);
+}
+
 static nw_status allocate(nw_gemm *gemm) {
-    const nw_gemm_blocking *b = &gemm->blocking;
-    size_t a = nw_round_up((size_t)b->mc * (size_t)gemm->kernel->a_stride, 1024);
-    size_t tile = nw_round_up((size_t)b->mr * (size_t)b->nr, 1024);
-    gemm->own_words = a + tile;
-    gemm->tile_offset = a;
-    int64_t last = (gemm->s.k - 1) / b->kc * b->kc;
-    size_t words = nw_round_up((size_t)nw_gemm_words_before(gemm, last, nw_gemm_panels(gemm)), 1024);
-    size_t all = words + (size_t)nw_team_count(gemm->team) * gemm->own_words;
-    nw_status status = nw_memory_create(all * sizeof(uint32_t), &gemm->memory);
+    nw_status status = nw_memory_create(bytes_of(gemm, nw_team_count(gemm->team)), &gemm->memory);
     if (status != NW_OK) return status;
     gemm->packed_b = nw_memory_bytes(gemm->memory);
-    gemm->own = gemm->packed_b + words;
+    gemm->own = gemm->packed_b + shared_words(gemm);
     return NW_OK;
 }
 
-nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, const nw_gemm_spec *spec, nw_caches caches,
+nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, const nw_gemm_spec *spec, size_t l2_bytes,
                          nw_gemm **result) {
     if (!valid(spec)) return NW_INVALID_ARGUMENT;
-    const nw_gemm_kernel *kernel = nw_isa_gemm(isa, spec->format);
     nw_gemm *gemm = calloc(1, sizeof *gemm);
     if (!gemm) return NW_OUT_OF_MEMORY;
-    *gemm = (nw_gemm){.team = team,
-                      .kernel = kernel,
-                      .s = *spec,
-                      .blocking = choose_blocking(kernel, spec, caches, nw_team_count(team))};
+    *gemm = plan(isa, spec, l2_bytes, nw_team_count(team));
+    gemm->team = team;
     nw_status status = allocate(gemm);
     if (status == NW_OK)
         *result = gemm;
@@ -86,13 +103,16 @@ void nw_gemm_destroy(nw_gemm *gemm) {
 
 nw_gemm_blocking nw_gemm_get_blocking(const nw_gemm *gemm) { return gemm->blocking; }
 
-/// Packs a thread's share of the panels of B.
+/// Packs a thread's share of the panels of B that it reads itself: where there are several NUMA nodes, a panel then lies
+/// on one whose threads read it.
 static void pack_b_share(void *context, int thread) {
     const nw_gemm *gemm = context;
     const nw_gemm_kernel *kernel = gemm->kernel;
-    int64_t panels = nw_gemm_panels(gemm), nr = kernel->nr;
-    int64_t first = nw_share(panels, 1, nw_team_count(gemm->team), thread);
-    int64_t last = nw_share(panels, 1, nw_team_count(gemm->team), thread + 1);
+    nw_gemm_part own = nw_gemm_part_of(gemm, thread);
+    if (own.begin == own.end) return;
+    int64_t panels = own.last - own.first, nr = kernel->nr;
+    int64_t first = own.first + nw_share(panels, 1, own.readers, own.reader);
+    int64_t last = own.first + nw_share(panels, 1, own.readers, own.reader + 1);
     for (int64_t p = 0; p < gemm->s.k; p += gemm->blocking.kc)
         for (int64_t jp = first; jp < last; jp++) {
             const char *from = (const char *)gemm->b + (p * gemm->s.ldb + jp * nr) * kernel->b_size;

@@ -11,7 +11,7 @@ struct nw_gemm {
     nw_gemm_spec s;
     nw_gemm_blocking blocking;
     nw_memory *memory;
-    /// Packed B, then each thread's block of A and tile.
+    /// Packed B, then each thread's block of A and tile, on huge pages that no other thread touches.
     uint32_t *packed_b, *own;
     size_t own_words, tile_offset;
     const void *a, *b;
@@ -37,6 +37,27 @@ static inline int64_t nw_gemm_words_before(const nw_gemm *gemm, int64_t p, int64
 
 static inline uint32_t *nw_gemm_panel(const nw_gemm *gemm, int64_t p, int64_t jp) {
     return gemm->packed_b + nw_gemm_words_before(gemm, p, jp);
+}
+
+/// The rows and panels of C that are a thread's own, and which one of those that read the same panels it is.
+typedef struct {
+    int64_t begin, end, first, last;
+    int64_t reader, readers;
+} nw_gemm_part;
+
+static inline nw_gemm_part nw_gemm_part_of(const nw_gemm *gemm, int thread) {
+    const nw_gemm_blocking *b = &gemm->blocking;
+    int64_t row_group = thread / b->column_groups, column_group = thread % b->column_groups;
+    int64_t m = gemm->s.m, panels = nw_gemm_panels(gemm);
+    nw_gemm_part own = {.begin = nw_share(m, 1, b->row_groups, row_group),
+                        .end = nw_share(m, 1, b->row_groups, row_group + 1),
+                        .first = nw_share(panels, 1, b->column_groups, column_group),
+                        .last = nw_share(panels, 1, b->column_groups, column_group + 1),
+                        .reader = row_group,
+                        .readers = b->row_groups};
+    // Of more groups than rows, those that have one are numbered by it, and the others read nothing.
+    if (m < b->row_groups) own.reader = own.begin, own.readers = m;
+    return own;
 }
 
 /// Computes a thread's part of C, with B packed.

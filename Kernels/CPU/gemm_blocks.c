@@ -16,21 +16,6 @@ typedef struct {
     int64_t next_bytes, next_stride, next_rows, next_at, lines_per_tile;
 } block;
 
-/// The rows and panels of C that are a thread's own.
-typedef struct {
-    int64_t begin, end, first, last;
-} part;
-
-static part part_of(const nw_gemm *gemm, int thread) {
-    const nw_gemm_blocking *b = &gemm->blocking;
-    int row_group = thread / b->column_groups, column_group = thread % b->column_groups;
-    int64_t panels = nw_gemm_panels(gemm);
-    return (part){nw_share(gemm->s.m, 1, b->row_groups, row_group),
-                  nw_share(gemm->s.m, 1, b->row_groups, row_group + 1),
-                  nw_share(panels, 1, b->column_groups, column_group),
-                  nw_share(panels, 1, b->column_groups, column_group + 1)};
-}
-
 /// The first row of a panel of A: as even as can be, because a tile of few rows leaves the multipliers waiting.
 static int64_t panel_start(const block *blk, int64_t ip) { return blk->rows * ip / blk->panels; }
 
@@ -48,7 +33,7 @@ static void pack_a(block *blk) {
 }
 
 /// Looks up which block of A comes next: the rows below, or the first rows at the next depth.
-static void look_ahead(block *blk, const part *own) {
+static void look_ahead(block *blk, const nw_gemm_part *own) {
     const nw_gemm *gemm = blk->gemm;
     const nw_gemm_blocking *b = &gemm->blocking;
     int64_t i = blk->i + b->mc, p = blk->p;
@@ -75,6 +60,9 @@ static void fetch_lines(block *blk) {
     }
 }
 
+/// A word of C where C holds floats.
+typedef float float_any __attribute__((may_alias));
+
 /// A tile at the edge of C: computed whole beside it, then copied in part.
 static void edge_tile(const block *blk, const nw_tile *tile) {
     int64_t columns = tile->columns;
@@ -92,7 +80,7 @@ static void edge_tile(const block *blk, const nw_tile *tile) {
         else if (integer)
             for (int64_t j = 0; j < columns; j++) to[j] += from[j];
         else
-            for (int64_t j = 0; j < columns; j++) ((float *)to)[j] += ((const float *)from)[j];
+            for (int64_t j = 0; j < columns; j++) ((float_any *)to)[j] += ((const float_any *)from)[j];
     }
 }
 
@@ -120,7 +108,7 @@ static void multiply_tile(block *blk, int64_t ip, int64_t jp) {
 
 /// All tiles of a block: panel of B after panel of B, each of which stays in L1 for a while. Where tiles are so short
 /// that their time goes into writing C, along the rows of C, as the processor's own prefetching expects.
-static void multiply_block(block *blk, const part *own) {
+static void multiply_block(block *blk, const nw_gemm_part *own) {
     if (blk->groups < 64)
         for (int64_t ip = 0; ip < blk->panels; ip++)
             for (int64_t jp = own->first; jp < own->last; jp++) multiply_tile(blk, ip, jp);
@@ -131,7 +119,7 @@ static void multiply_block(block *blk, const part *own) {
 
 void nw_gemm_multiply(const nw_gemm *gemm, int thread) {
     const nw_gemm_blocking *b = &gemm->blocking;
-    part own = part_of(gemm, thread);
+    nw_gemm_part own = nw_gemm_part_of(gemm, thread);
     if (own.begin == own.end || own.first == own.last) return;
     uint32_t *memory = gemm->own + (size_t)thread * gemm->own_words;
     block blk = {.gemm = gemm, .a = memory, .tile = memory + gemm->tile_offset};

@@ -63,13 +63,15 @@ NW_INLINE vword pair_of(const int8_t *b, int64_t ldb) {
 }
 NW_INLINE vword s8_groups(const int8_t *b, int64_t ldb) { return pair_of(b, ldb); }
 NW_INLINE vword u8_groups(const int8_t *b, int64_t ldb) { return pair_of(b, ldb); }
+// Words are written by halves.
+typedef int16_t half_any __attribute__((may_alias));
 NW_INLINE uint32_t s8_row(const int8_t *a, int64_t depth, uint32_t *to) {
-    int16_t *pair = (int16_t *)to;
+    half_any *pair = (half_any *)to;
     for (int64_t k = 0; k < depth; k++) pair[k] = a[k];
     return 0;
 }
 NW_INLINE uint32_t u8_row(const uint8_t *a, int64_t depth, uint32_t *to) {
-    int16_t *pair = (int16_t *)to;
+    half_any *pair = (half_any *)to;
     for (int64_t k = 0; k < depth; k++) pair[k] = a[k];
     return 0;
 }

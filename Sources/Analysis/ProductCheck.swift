@@ -55,7 +55,7 @@ public enum ProductCheck {
         }
         for i in 0..<shape.m {
             guard let row = a(i) else { return failed("operands are not integers") }
-            guard let result = c(i) else { return failed("C holds a non-integer") }
+            guard let result = c(i) else { return failed("row \(i) of C holds a non-integer") }
             if dot(row, br) != dot(result, r) { return failed("row \(i) of C is wrong") }
         }
         return Verification(passed: true, method: method, worst: 0)

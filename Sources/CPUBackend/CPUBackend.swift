@@ -100,10 +100,10 @@ public final class CPUBackend: ComputeBackend {
             try memory.require(ChaseWorkload.bytesNeeded(chase))
             return try ChaseWorkload(context(), chase, owner: Self.owners(chase.placement, in: topology))
         case .gemm(let shape, let precision):
-            try memory.require(ProductWorkload.bytesNeeded(shape, precision))
-            return try ProductWorkload(
-                context(), shape: shape, precision: precision,
-                caches: CacheShares(topology: topology, threads: threads))
+            let l2Bytes = CacheShares(topology: topology, threads: threads).l2
+            try memory.require(
+                ProductWorkload.bytesNeeded(shape, precision, isa: isa, threads: threads.count, l2Bytes: l2Bytes))
+            return try ProductWorkload(context(), shape: shape, precision: precision, l2Bytes: l2Bytes)
         case .gemv(let shape, let precision):
             let format = try GEMVWorkload.format(precision)
             let rotated = GEMVWorkload.rotatedBytes(topology, memory)

@@ -1,4 +1,3 @@
-import CPUKernels
 import NodeModel
 
 /// The data caches one thread of a team has to itself, in bytes; 0 where the topology does not tell.
@@ -19,6 +18,4 @@ struct CacheShares: Hashable {
         let largest = max(l1, l2, l3)
         return largest > 0 ? largest : 4 << 20
     }
-
-    var kernelArgument: nw_caches { nw_caches(l1_bytes: l1, l2_bytes: l2, l3_bytes: l3) }
 }

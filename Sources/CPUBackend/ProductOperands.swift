@@ -2,6 +2,12 @@ import Analysis
 import CPUKernels
 import NodeModel
 
+/// A or B, the number being that of its random stream.
+enum ProductOperand: UInt32 {
+    case a = 1
+    case b = 2
+}
+
 /// How the kernels name a format, and how its seeded data is made.
 struct ProductFormat {
     let precision: Precision
@@ -10,6 +16,8 @@ struct ProductFormat {
     let elementBytes: Int
     /// What products are timed on, and small integers whose products are exact.
     let random, integers: nw_fill_kind
+    /// Whether the bytes of A count from 0 to 255.
+    var hasUnsignedA = false
 
     /// The formats there are kernels for.
     ///
@@ -28,8 +36,18 @@ struct ProductFormat {
             precision: .i8, kernel: NW_GEMM_S8, elementBytes: 1, random: NW_FILL_WORD_U32, integers: NW_FILL_WORD_U32),
     ]
 
+    /// uint8 times int8, what the instructions multiply: checked as the others, though no workload asks for it.
+    static let unsignedBytes = ProductFormat(
+        precision: .i8, kernel: NW_GEMM_U8, elementBytes: 1, random: NW_FILL_WORD_U32, integers: NW_FILL_WORD_U32,
+        hasUnsignedA: true)
+
     /// Whether C holds int32 instead of f32.
     var isInteger: Bool { precision == .i8 }
+
+    /// The number an element of C stands for.
+    func number(_ bits: UInt32) -> Double {
+        isInteger ? Double(Int32(bitPattern: bits)) : Double(Float(bitPattern: bits))
+    }
 
     /// Elements that one word of the random stream makes.
     private var elementsPerWord: Int { isInteger ? 4 : 1 }
@@ -37,23 +55,24 @@ struct ProductFormat {
     /// Words that fill so many elements.
     func fillCount(_ elements: Int) -> Int { (elements + elementsPerWord - 1) / elementsPerWord }
 
-    /// The value of element `index` of a stream of random data.
-    func value(key: UInt32, index: Int) -> Float {
-        if isInteger { return Float(byte(key: key, index: index)) }
+    /// The value of element `index` of an operand's stream of random data.
+    func value(_ operand: ProductOperand, key: UInt32, index: Int) -> Float {
+        if isInteger { return Float(byte(operand, key: key, index: index)) }
         return SixteenBit.rounded(
             SeededData.uniform(key: key, index: UInt32(truncatingIfNeeded: index)), to: precision)
     }
 
-    /// The value of element `index` of a stream of integers.
-    func integer(key: UInt32, index: Int) -> Int32 {
+    /// The value of element `index` of an operand's stream of integers.
+    func integer(_ operand: ProductOperand, key: UInt32, index: Int) -> Int32 {
         isInteger
-            ? byte(key: key, index: index)
+            ? byte(operand, key: key, index: index)
             : Int32(SeededData.smallInteger(key: key, index: UInt32(truncatingIfNeeded: index)))
     }
 
-    private func byte(key: UInt32, index: Int) -> Int32 {
-        let word = SeededData.word(key: key, index: UInt32(truncatingIfNeeded: index / 4))
-        return Int32(Int8(truncatingIfNeeded: word >> UInt32(8 * (index % 4))))
+    private func byte(_ operand: ProductOperand, key: UInt32, index: Int) -> Int32 {
+        let word = SeededData.word(key: key, index: UInt32(truncatingIfNeeded: index / 4)) >> UInt32(8 * (index % 4))
+        return operand == .a && hasUnsignedA
+            ? Int32(UInt8(truncatingIfNeeded: word)) : Int32(Int8(truncatingIfNeeded: word))
     }
 }
 
@@ -116,6 +135,17 @@ struct ProductOperands {
         c.update(repeating: Self.poisonValue, count: shape.m * shape.n)
         (c - Self.guardBand).update(repeating: Self.guardValue, count: Self.guardBand)
         (c + shape.m * shape.n).update(repeating: Self.guardValue, count: Self.guardBand)
+    }
+
+    /// Whether every element of a result was written, with a number.
+    func writtenCheck(_ result: [UInt32]) -> Verification {
+        let missing = result.firstIndex { $0 == Self.poisonValue || !format.number($0).isFinite }
+        return Verification(
+            passed: missing == nil, method: "every element written", worst: missing == nil ? 0 : .infinity,
+            detail: missing.map {
+                let place = "C[\($0 / shape.n)][\($0 % shape.n)]"
+                return result[$0] == Self.poisonValue ? "\(place) was never written" : "\(place) is not a number"
+            })
     }
 
     /// Whether the guard bands are as they were.

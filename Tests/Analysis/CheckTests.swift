@@ -41,6 +41,32 @@ import Testing
         #expect(!ProductCheck.freivalds(shape, a: integers.a, b: integers.b, c: integers.c, seed: 9).passed)
     }
 
+    private func crossings(_ o: (a: [Float], b: [Float], c: [Float]), exact: Bool) -> Verification {
+        ProductCheck.crossings(
+            shape, rows: [0, 7, 16], columns: [3, 12], exact: exact, a: { o.a[$0 * shape.k + $1] },
+            b: { o.b[$0 * shape.n + $1] }, c: { Double(o.c[$0 * shape.n + $1]) })
+    }
+
+    @Test func everyCrossingIsChecked() {
+        let (integers, floats) = (operands(integers: true), operands(integers: false))
+        #expect(crossings(integers, exact: true).passed && crossings(floats, exact: false).passed)
+        for (row, column) in [(0, 3), (0, 12), (7, 3), (7, 12), (16, 3), (16, 12)] {
+            let place = row * shape.n + column
+            var wrong = integers
+            wrong.c[place] += 1
+            #expect(crossings(wrong, exact: true).detail == "C[\(row)][\(column)] is off by 1.0")
+            wrong = floats
+            wrong.c[place] += 1e-3
+            #expect(crossings(wrong, exact: false).detail?.hasPrefix("C[\(row)][\(column)] is off") == true)
+            wrong.c[place] = .nan
+            #expect(!crossings(wrong, exact: false).passed)
+        }
+        // Elsewhere it does not look.
+        var wrong = integers
+        wrong.c[1] += 1
+        #expect(crossings(wrong, exact: true).passed)
+    }
+
     @Test func unwrittenAndWrongElementsShow() {
         var integers = operands(integers: true)
         integers.c[5] = .nan

@@ -102,6 +102,50 @@ import Testing
         #expect(MemoryGuard(topology: Here.topology(), path: "/nonexistent").availableBytes == nil)
     }
 
+    /// Every thread of a product has huge pages of its own, which count on machines of many.
+    @Test func productsCountWhatTheKernelsTake() throws {
+        let shape = GEMMShape(m: 700, n: 300, k: 900)
+        var spec = nw_gemm_spec(format: NW_GEMM_BF16, m: 700, n: 300, k: 900, lda: 900, ldb: 300, ldc: 300)
+        for name in Here.instructionSets {
+            let isa = try InstructionSet.named(name, source: "")
+            func both(_ threads: Int, _ l2Bytes: Int) throws -> (needed: Int, kernels: Int) {
+                let needed = ProductWorkload.bytesNeeded(shape, .bf16, isa: isa, threads: threads, l2Bytes: l2Bytes)
+                return (needed, nw_gemm_bytes(try kernels(name), &spec, l2Bytes, Int32(threads)))
+            }
+            let (one, many, large) = (try both(1, 1 << 20), try both(256, 1 << 20), try both(256, 64 << 20))
+            #expect(one.kernels >= 2 * 300 * 900 + 2 << 20 && one.kernels.isMultiple(of: 2 << 20))
+            #expect(many.kernels - one.kernels == 255 * 2 << 20)
+            #expect(large.kernels >= many.kernels)
+            for sizes in [one, many, large] {
+                #expect(sizes.needed > sizes.kernels + 2 * (700 + 300) * 900 + 16 * 700 * 300)
+                #expect(sizes.needed - sizes.kernels == one.needed - one.kernels)
+            }
+        }
+        #expect(
+            ProductWorkload.bytesNeeded(
+                shape, .f64, isa: try InstructionSet.named("scalar", source: ""), threads: 1, l2Bytes: 0) == 0)
+    }
+
+    @Test func productBeyondAControlGroupIsRefusedBeforeItIsMade() throws {
+        let backend = try CPUBackend(environment: [:])
+        var topology = Here.topology()
+        let device = try #require(backend.devices(in: topology).devices.first)
+        func prepare(limit: Int) throws -> any PreparedWorkload {
+            topology.cgroup.memoryBytes = limit
+            let plan = TrialPlan(
+                workload: .gemm(GEMMShape(m: 64, n: 512, k: 512), .f32), device: .cpu, threads: [], budget: Seconds(1),
+                minimumWindow: Seconds(0))
+            return try backend.prepare(plan, on: device, in: topology, seed: 1)
+        }
+        let needed = ProductWorkload.bytesNeeded(
+            GEMMShape(m: 64, n: 512, k: 512), .f32, isa: backend.instructionSet, threads: Here.processors.count,
+            l2Bytes: 1 << 20)
+        let limit = Int(Double(needed) / MemoryGuard.share)
+        _ = try prepare(limit: limit + 1024)
+        let error = #expect(throws: TrialFailure.self) { try prepare(limit: limit - 1024) }
+        #expect(error?.status == .skipped)
+    }
+
     @Test func absurdWorkloadIsSkipped() {
         let error = #expect(throws: TrialFailure.self) {
             try Here.prepare(.readBandwidth(bytes: 1 << 50), isa: "scalar")

@@ -12,7 +12,7 @@ import Testing
     }
 
     /// Multiplies small integers and compares every element with the exact product; gaps between rows stay untouched.
-    private func multiply(_ shape: GEMMShape, _ strides: Strides, isa: String, threads: Int, caches: nw_caches) throws {
+    private func multiply(_ shape: GEMMShape, _ strides: Strides, isa: String, threads: Int, l2Bytes: Int) throws {
         let team = try TestTeam(threads: threads)
         let (m, n, k) = (shape.m, shape.n, shape.k)
         let a = (0..<m * strides.a).map { Float(($0 * 7 + 3) % 7 - 3) }
@@ -22,7 +22,7 @@ import Testing
         var spec = nw_gemm_spec(
             format: NW_GEMM_F32, m: Int64(m), n: Int64(n), k: Int64(k), lda: Int64(strides.a), ldb: Int64(strides.b),
             ldc: Int64(strides.c))
-        #expect(nw_gemm_create(team.handle, try kernels(isa), &spec, caches, &gemm) == NW_OK)
+        #expect(nw_gemm_create(team.handle, try kernels(isa), &spec, l2Bytes, &gemm) == NW_OK)
         defer { nw_gemm_destroy(gemm) }
         #expect(nw_gemm_pack_b(gemm, b, nil) == NW_OK)
         #expect(nw_gemm_run(gemm, a, &c, 2, nil) == NW_OK)
@@ -40,14 +40,12 @@ import Testing
     }
 
     @Test func leadingDimensionsAndBlocking() throws {
-        let tiny = nw_caches(l1_bytes: 1 << 10, l2_bytes: 16 << 10, l3_bytes: 32 << 10)
-        let usual = nw_caches(l1_bytes: 48 << 10, l2_bytes: 1 << 20, l3_bytes: 16 << 20)
         for isa in Here.instructionSets {
             for threads in [1, 2, 3, 4] {
-                for caches in [tiny, usual] {
+                for l2Bytes in [16 << 10, 1 << 20] {
                     let odd = GEMMShape(m: 61, n: 131, k: 67)
-                    try multiply(odd, Strides(a: 67, b: 131, c: 131), isa: isa, threads: threads, caches: caches)
-                    try multiply(odd, Strides(a: 71, b: 150, c: 133), isa: isa, threads: threads, caches: caches)
+                    try multiply(odd, Strides(a: 67, b: 131, c: 131), isa: isa, threads: threads, l2Bytes: l2Bytes)
+                    try multiply(odd, Strides(a: 71, b: 150, c: 133), isa: isa, threads: threads, l2Bytes: l2Bytes)
                 }
             }
         }
@@ -57,7 +55,7 @@ import Testing
         for isa in Here.instructionSets {
             try multiply(
                 GEMMShape(m: 5, n: 40, k: 1500), Strides(a: 1500, b: 40, c: 40), isa: isa, threads: 2,
-                caches: nw_caches())
+                l2Bytes: 0)
         }
     }
 
@@ -67,7 +65,8 @@ import Testing
         var gemm: OpaquePointer?
         for (m, lda) in [(0, 4), (-1, 4), (4, 3), (1 << 40, 4)] as [(Int64, Int64)] {
             var spec = nw_gemm_spec(format: NW_GEMM_F32, m: m, n: 4, k: 4, lda: lda, ldb: 4, ldc: 4)
-            #expect(nw_gemm_create(team.handle, isa, &spec, nw_caches(), &gemm) == NW_INVALID_ARGUMENT)
+            #expect(nw_gemm_bytes(isa, &spec, 0, 1) == 0)
+            #expect(nw_gemm_create(team.handle, isa, &spec, 0, &gemm) == NW_INVALID_ARGUMENT)
         }
         var peak: OpaquePointer?
         #expect(nw_peak_create(team.handle, isa, NW_PEAK_BF16, 1, nil, nil, &peak) == NW_UNSUPPORTED_ISA)

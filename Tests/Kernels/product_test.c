@@ -56,7 +56,7 @@ static const shape shapes[] = {
 };
 
 /// The one place that knows how a product is asked for.
-static nw_status multiply(const subject *s, const format *f, const shape *p, nw_caches caches, const void *a,
+static nw_status multiply(const subject *s, const format *f, const shape *p, size_t l2_bytes, const void *a,
                           const void *b, void *c) {
     nw_gemm *gemm = NULL;
     nw_gemm_spec spec = {.format = f->format,
@@ -66,7 +66,7 @@ static nw_status multiply(const subject *s, const format *f, const shape *p, nw_
                          .lda = p->k + p->pad_a,
                          .ldb = p->n + p->pad_b,
                          .ldc = p->n + p->pad_c};
-    nw_status status = nw_gemm_create(s->team, s->isa, &spec, caches, &gemm);
+    nw_status status = nw_gemm_create(s->team, s->isa, &spec, l2_bytes, &gemm);
     if (status == NW_OK) status = nw_gemm_pack_b(gemm, b, NULL);
     if (status == NW_OK) status = nw_gemm_run(gemm, a, c, 2, NULL);
     nw_gemm_destroy(gemm);
@@ -82,7 +82,8 @@ typedef struct {
 
 static matrix make_matrix(int64_t rows, int64_t columns, int64_t stride, size_t width) {
     size_t count = (size_t)(rows * stride);
-    matrix x = {aligned_alloc(64, nw_round_up(count * width, 64)), calloc(count, sizeof(double)), rows, columns, stride};
+    void *bytes = aligned_alloc(64, nw_round_up(count * width, 64));
+    matrix x = {bytes, calloc(count, sizeof(double)), rows, columns, stride};
     // What lies between rows is not a number in any float format, and must not be used.
     if (x.bytes) memset(x.bytes, guard_byte, count * width);
     return x;
@@ -121,7 +122,7 @@ static bool compare(const char *group, const format *f, const matrix *a, const m
     return true;
 }
 
-static bool check_product(const char *group, const subject *s, const format *f, const shape *p, nw_caches caches) {
+static bool check_product(const char *group, const subject *s, const format *f, const shape *p, size_t l2_bytes) {
     matrix a = make_matrix(p->m, p->k, p->k + p->pad_a, f->operand_bytes);
     matrix b = make_matrix(p->k, p->n, p->n + p->pad_b, f->operand_bytes);
     matrix c = make_matrix(p->m, p->n, p->n + p->pad_c, result_bytes);
@@ -131,7 +132,7 @@ static bool check_product(const char *group, const subject *s, const format *f, 
     if (right) {
         randomise(&a, f->operand_bytes, f->write_a, &state);
         randomise(&b, f->operand_bytes, f->write_b, &state);
-        nw_status status = multiply(s, f, p, caches, a.bytes, b.bytes, c.bytes);
+        nw_status status = multiply(s, f, p, l2_bytes, a.bytes, b.bytes, c.bytes);
         right = status == NW_OK ? compare(group, f, &a, &b, &c) : mismatch(group, "%s: status %d", f->name, status);
     }
     const matrix *all[] = {&a, &b, &c};
@@ -143,11 +144,11 @@ static bool check_product(const char *group, const subject *s, const format *f, 
 }
 
 bool check_products(const char *group, const subject *s) {
-    // Caches so small that every loop around the tile goes round more than once, and unknown ones.
-    static const nw_caches caches[] = {{1 << 10, 16 << 10, 32 << 10}, {0, 0, 0}};
+    // A cache so small that every loop around the tile goes round more than once, and an unknown one.
+    static const size_t l2_bytes[] = {16 << 10, 0};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)
-            for (size_t k = 0; k < sizeof caches / sizeof *caches; k++)
-                if (!check_product(group, s, &formats[i], &shapes[j], caches[k])) return false;
+            for (size_t k = 0; k < sizeof l2_bytes / sizeof *l2_bytes; k++)
+                if (!check_product(group, s, &formats[i], &shapes[j], l2_bytes[k])) return false;
     return true;
 }

@@ -29,11 +29,6 @@ typedef struct nw_gemm_spec {
     int64_t m, n, k, lda, ldb, ldc;
 } nw_gemm_spec;
 
-/// The caches one thread has to itself, in bytes; 0 where unknown.
-typedef struct nw_caches {
-    size_t l1_bytes, l2_bytes, l3_bytes;
-} nw_caches;
-
 /// The blocking chosen: the register tile, rows and depth (elements of k) of a packed block of A, and the grid of
 /// threads over C.
 typedef struct nw_gemm_blocking {
@@ -43,8 +38,11 @@ typedef struct nw_gemm_blocking {
 /// A product made ready.
 typedef struct nw_gemm nw_gemm;
 
-/// Prepares products; all memory they need is allocated here.
-nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, const nw_gemm_spec *spec, nw_caches caches, nw_gemm **gemm);
+/// The bytes that nw_gemm_create takes for so many threads; 0 for a product it refuses.
+size_t nw_gemm_bytes(const nw_isa *isa, const nw_gemm_spec *spec, size_t l2_bytes, int threads);
+/// Prepares products; all memory they need is allocated here. `l2_bytes` is what a thread has of the L2 caches to itself,
+/// 0 where unknown.
+nw_status nw_gemm_create(nw_team *team, const nw_isa *isa, const nw_gemm_spec *spec, size_t l2_bytes, nw_gemm **gemm);
 void nw_gemm_destroy(nw_gemm *gemm);
 nw_gemm_blocking nw_gemm_get_blocking(const nw_gemm *gemm);
 /// Packs B, once for all products, as inference engines pack weights; `interval`, which may be NULL, tells how long it
