@@ -6,8 +6,8 @@ public import NodeModel
 /// next level then serves what was sized for this one, and the row would pass for a cache's.
 public enum LevelCheck {
     /// Two levels whose figures differ by less than this are one: each is known to a few percent, and real ones differ
-    /// by a third or more.
-    static let margin = 0.1
+    /// by a third or more. Of latencies a quarter, since a part of what was sized for a cache may still be served by it.
+    static func margin(_ workload: WorkloadName) -> Double { workload == .latency ? 0.25 : 0.1 }
 
     /// Rows that differ in their level alone.
     private struct Family: Hashable {
@@ -61,11 +61,12 @@ public enum LevelCheck {
         let levels = MemoryLevel.allCases
         guard [.l2, .l3].contains(level), let index = levels.firstIndex(of: level), let own = costs[level],
             let next = levels[(index + 1)...].first(where: { costs[$0] != nil }), let outer = costs[next],
-            own > outer * (1 - margin)
+            own > outer * (1 - margin(workload))
         else { return nil }
         // Where the inner levels are no faster either, it is the kernel that is slow, and nothing is known.
         let inner = levels[..<index].compactMap { costs[$0] }
-        guard workload == .latency || inner.isEmpty || inner.contains(where: { $0 < own * (1 - margin) }) else {
+        guard workload == .latency || inner.isEmpty || inner.contains(where: { $0 < own * (1 - margin(workload)) })
+        else {
             return nil
         }
         return "no faster than \(next.title) (\(text(own, workload)), there \(text(outer, workload))): \(next.title) "

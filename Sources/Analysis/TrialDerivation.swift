@@ -184,6 +184,14 @@ public enum Disturbance {
             return "the hypervisor took \(percent(steal)) of the processors' time"
         },
         Rule { trial in
+            guard let waiting = trial.conditions?.waitingFraction, waiting > 0.01 else { return nil }
+            return "other programs kept its threads waiting for \(percent(waiting)) of their time"
+        },
+        Rule { trial in
+            guard let stops = trial.conditions?.quotaStops, stops > 0 else { return nil }
+            return "the control group's quota stopped it \(stops) times, so the median says what it does between stops"
+        },
+        Rule { trial in
             guard let variation = trial.conditions?.clockVariation, variation > 0.05 else { return nil }
             return "the clock varied by \(percent(variation))"
         },

@@ -55,7 +55,7 @@ public struct InstructionSet {
     /// The kernels take an empty name for the best.
     private static func resolve(_ wanted: String, source: String) throws -> InstructionSet {
         var handle: OpaquePointer?
-        let status = nw_isa_resolve(wanted, &handle)
+        let status = nw_isa_resolve(wanted.lowercased(), &handle)
         if status == NW_OK, let handle { return InstructionSet(handle: handle) }
         let shown = String(String.UnicodeScalarView(wanted.unicodeScalars.prefix(40).filter { $0.value >= 32 }))
         guard status == NW_UNSUPPORTED_ISA, let known = all.first(where: { $0.name == wanted }) else {

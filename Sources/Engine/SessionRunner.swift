@@ -166,7 +166,9 @@ public struct SessionRunner {
     /// More load than this is more than a system's own housekeeping.
     private static let idleLoad = 0.1
 
+    /// An idle time of nothing means that none is asked for: a meter's reading over no time would be any number.
     private mutating func watchIdle(before: Bool) {
+        guard suite.idleTime > .zero else { return }
         environment.onEvent(.idle(before: before))
         let observer = environment.conditions([])
         observer.begin()

@@ -22,6 +22,13 @@ extension HostProbe {
         return limits
     }
 
+    /// The directories of the control groups of processor time this process is in, its own first.
+    var processorGroups: [String] {
+        let groups = root.text("/proc/self/cgroup", limit: 1 << 16).map(CgroupMembership.parse) ?? []
+        let mounts = root.text("/proc/self/mountinfo").map(CgroupMount.parse) ?? []
+        return groups.filter { $0.covers("cpu") }.flatMap { $0.levels(in: mounts) ?? [] }
+    }
+
     /// Lowers `limits` by what one controller says from the process's own group (first level) upwards.
     private func tighten(_ limits: inout CgroupLimits, _ controller: String, version2: Bool, levels: [String]) {
         switch controller {

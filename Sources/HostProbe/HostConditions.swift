@@ -9,6 +9,9 @@ public final class HostConditions: ConditionObserver {
     private let threads: [Int]?
     private let clock: ClockReader
     private let throttle: ThrottleCounters
+    private let quota: QuotaStops
+    private var turns: RunQueueTimes?
+    private var stopsBefore: Int?
     private var times: ProcessorTimes?
     private var throttledBefore: Int?
     private var clocks: [Double] = []
@@ -28,12 +31,15 @@ public final class HostConditions: ConditionObserver {
         let watched = threads ?? root.line("/sys/devices/system/cpu/online").flatMap(CPUList.parse) ?? []
         clock = ClockReader(root: root, threads: watched)
         throttle = ThrottleCounters(root: root, threads: watched)
+        quota = QuotaStops(root: root)
     }
 
     /// Starts an observation.
     public func begin() {
         times = try? ProcessorTimes.read(root, threads: threads)
         throttledBefore = throttle.read()
+        turns = RunQueueTimes.read(root)
+        stopsBefore = quota.read()
         clocks = []
         sampledAt = nil
     }
@@ -50,17 +56,20 @@ public final class HostConditions: ConditionObserver {
 
     /// Ends the observation.
     ///
-    /// - Returns: Fractions of processor time since ``begin()``; the mean clock of the samples taken by
+    /// - Returns: Fractions of processor time and stops by a quota since ``begin()``; the mean clock of the samples taken by
     ///   ``sample()`` or, without any, of the moment of this call; throttling events since ``begin()``.
     ///   What the kernel does not tell is `nil`.
     public func end() -> MeasurementConditions {
         if clocks.isEmpty { sample() }
         let now = try? ProcessorTimes.read(root, threads: threads)
         let passed = times.flatMap { before in now.map { $0.since(before) } }
+        let waiting = turns.flatMap { before in RunQueueTimes.read(root)?.waitingFraction(since: before) }
+        let stops = stopsBefore.flatMap { before in quota.read().map { max($0 - before, 0) } }
         let events = throttledBefore.flatMap { before in throttle.read().map { max($0 - before, 0) } }
         return MeasurementConditions(
             stealFraction: passed?.stealFraction, busyFraction: passed?.busyFraction,
-            clockHertz: meanClock.map { Hertz($0) }, clockVariation: clockVariation,
+            waitingFraction: waiting, quotaStops: stops, clockHertz: meanClock.map { Hertz($0) },
+            clockVariation: clockVariation,
             throttleEvents: events)
     }
 }

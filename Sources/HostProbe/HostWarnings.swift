@@ -8,7 +8,7 @@ extension HostProbe {
     ///   - earlier: Processor times read a moment ago while nothing of ours ran, to judge load and stolen time by;
     ///     without them the load average and the time since the machine started are used.
     /// - Returns: Warnings with the codes `governor`, `hypervisor`, `busy`, `steal`, `memory-low`,
-    ///   `transparent-hugepages` and `cgroup-cpu-quota`; none on a quiet, well-set machine.
+    ///   `transparent-hugepages`, `cpuset` and `cgroup-cpu-quota`; none on a quiet, well-set machine.
     public func warnings(threads: [Int]? = nil, since earlier: ProcessorTimes? = nil) -> [Warning] {
         let online = root.line("/sys/devices/system/cpu/online").flatMap(CPUList.parse) ?? []
         let used = threads ?? online
@@ -17,7 +17,8 @@ extension HostProbe {
         return [
             governorWarning(used), hypervisorWarning,
             earlier == nil ? loadWarning(processors: max(online.count, 1)) : busyWarning(passed),
-            stealWarning(passed), memoryWarning, hugepagesWarning, quotaWarning(processors: max(used.count, 1)),
+            stealWarning(passed), memoryWarning, hugepagesWarning, cpusetWarning(used, of: online),
+            quotaWarning(processors: max(used.count, 1)),
         ].compactMap(\.self)
     }
 
@@ -90,13 +91,24 @@ extension HostProbe {
             remedy: "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled")
     }
 
+    private func cpusetWarning(_ used: [Int], of online: [Int]) -> Warning? {
+        guard !used.isEmpty, used.count < online.count else { return nil }
+        return Warning(
+            code: "cpuset",
+            message:
+                "this process may use \(used.count) of \(online.count) processors (\(CPUList.format(used))): figures are "
+                + "those of a part of the machine",
+            remedy: "run outside the container, batch job or taskset that sets this; see it with: taskset -pc $$")
+    }
+
     private func quotaWarning(processors: Int) -> Warning? {
         guard let quota = cgroupLimits().cpuQuota, quota < Double(processors) else { return nil }
+        let raise = "raise the group's CPU quota to that of whole processors"
         return Warning(
             code: "cgroup-cpu-quota",
             message: "the control group allows \(tenths(quota)) processors' time on \(processors) processors, so the "
                 + "kernel stops the program now and then",
-            remedy: "use at most \(max(Int(quota), 1)) threads, or raise the group's CPU quota")
+            remedy: quota < 1 ? raise : "use at most \(Int(quota)) threads, or \(raise)")
     }
 
     private func percent(_ fraction: Double) -> String { "\(tenths(fraction * 100)) %" }

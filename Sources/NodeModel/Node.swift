@@ -66,6 +66,10 @@ public struct MeasurementConditions: Hashable, Codable, Sendable {
     @ExplicitNull public var stealFraction: Double?
     /// The fraction of all processors' time that was busy, 0 to 1.
     @ExplicitNull public var busyFraction: Double?
+    /// The fraction of the time they wanted to run in which this process's threads waited for others, 0 to 1.
+    @ExplicitNull public var waitingFraction: Double?
+    /// How often a control group's quota stopped this process.
+    @ExplicitNull public var quotaStops: Int?
     /// The mean clock of the processors used, where the kernel tells.
     @ExplicitNull public var clockHertz: Hertz?
     /// The spread of the clock over its mean, largest less smallest, where the kernel tells.
@@ -79,7 +83,8 @@ public struct MeasurementConditions: Hashable, Codable, Sendable {
 
     /// Creates conditions; everything defaults to unknown.
     public init(
-        stealFraction: Double? = nil, busyFraction: Double? = nil, clockHertz: Hertz? = nil,
+        stealFraction: Double? = nil, busyFraction: Double? = nil, waitingFraction: Double? = nil,
+        quotaStops: Int? = nil, clockHertz: Hertz? = nil,
         clockVariation: Double? = nil, throttleEvents: Int? = nil, measuredClockBefore: ClockSpread? = nil,
         measuredClockAfter: ClockSpread? = nil
     ) {
@@ -88,6 +93,8 @@ public struct MeasurementConditions: Hashable, Codable, Sendable {
         self._clockVariation = ExplicitNull(wrappedValue: clockVariation)
         self._stealFraction = ExplicitNull(wrappedValue: stealFraction)
         self._busyFraction = ExplicitNull(wrappedValue: busyFraction)
+        self._waitingFraction = ExplicitNull(wrappedValue: waitingFraction)
+        self._quotaStops = ExplicitNull(wrappedValue: quotaStops)
         self._clockHertz = ExplicitNull(wrappedValue: clockHertz)
         self._throttleEvents = ExplicitNull(wrappedValue: throttleEvents)
     }

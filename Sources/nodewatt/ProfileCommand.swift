@@ -92,11 +92,16 @@ struct ProfileText {
         .decodeTokensPerSecond: "tokens/s",
     ]
 
+    private static func unit(_ figure: Capability) -> String {
+        let unit = units[figure.name] ?? ""
+        return unit == "FLOPS" ? TrialText.operations(figure.precision) : unit
+    }
+
     private static func row(_ device: DeviceCapabilities, _ figure: Capability) -> [String] {
         let subject = [figure.precision?.rawValue, figure.shape].compactMap(\.self).joined(separator: " ")
         return [
             device.device.rawValue, "\(figure.name.rawValue) \(subject)",
-            UnitFormat.scaled(figure.measured.value, units[figure.name] ?? ""),
+            UnitFormat.scaled(figure.measured.value, unit(figure)),
             figure.powerWatts.map { "\(UnitFormat.digits($0.value)) W" } ?? "", figure.energyGrade.rawValue,
         ]
     }

@@ -25,7 +25,9 @@ struct ResultText {
         Column(title: "efficiency", alignment: .right, cell: efficiency),
         Column(title: "net of idle", alignment: .right) { trial in
             [.bandwidth, .gemv, .llm].contains(trial.workload)
-                ? "" : trial.flopsPerWattNet.map { UnitFormat.scaled($0, "FLOPS/W") } ?? ""
+                ? ""
+                : trial.flopsPerWattNet.map { UnitFormat.scaled($0, TrialText.operations(trial.precision) + "/W") }
+                    ?? ""
         },
         Column(title: "energy is", alignment: .left) { $0.energyGrade == .none ? "" : $0.energyGrade.rawValue },
     ]
@@ -43,7 +45,7 @@ struct ResultText {
         {
             return "\(UnitFormat.digits(energy.rawValue * 1e9 / (bytes * Double(repetitions)))) J/GB"
         }
-        return trial.flopsPerWatt.map { UnitFormat.scaled($0, "FLOPS/W") } ?? ""
+        return trial.flopsPerWatt.map { UnitFormat.scaled($0, TrialText.operations(trial.precision) + "/W") } ?? ""
     }
 
     /// All lines.

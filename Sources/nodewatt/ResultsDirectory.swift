@@ -53,6 +53,30 @@ extension ResultsDirectory {
     }
 }
 
+extension ResultsDirectory {
+    /// Refuses a file that could not be written in the end, before anything is measured.
+    ///
+    /// - Parameters:
+    ///   - path: The file; `nil` for none.
+    ///   - option: The option that named it.
+    /// - Throws: ``NodeModel/SystemFailure`` when its directory is not there or may not be written to.
+    static func requireWritable(_ path: String?, option: String) throws {
+        guard let path else { return }
+        let parent = URL(filePath: path).deletingLastPathComponent().path
+        var isDirectory = false
+        let exists = FileManager.default.fileExists(atPath: parent, isDirectory: &isDirectory)
+        let reason =
+            !exists
+            ? "there is no directory \(parent)"
+            : !isDirectory
+                ? "\(parent) is no directory"
+                : FileManager.default.isWritableFile(atPath: parent) ? nil : "\(parent) may not be written to"
+        guard let reason else { return }
+        throw SystemFailure(
+            action: "writing \(path)", reason: reason, recovery: "Name another file with \(option)")
+    }
+}
+
 /// Points in calendar time, as records keep them.
 enum Timestamp {
     /// Now, RFC 3339 in UTC with milliseconds.

@@ -80,6 +80,7 @@ struct RunSetup {
 
     /// Resolves options, site, devices and meters.
     init(command: RunCommand, node: NodeAssembly) throws {
+        try ResultsDirectory.requireWritable(command.results.output, option: "--output")
         let warnings = node.probe.warnings(threads: node.topology.allowedThreads, since: node.quietMoment())
         guard var suite = Suite.all[command.selection.suite] else { throw UsageError("unknown suite") }
         if let seconds = command.selection.idleSeconds { suite.idleTime = Seconds(seconds) }
@@ -152,13 +153,21 @@ struct RunOutcome {
                 try ProfileWriter.write(try NodeProfile(session: session), to: path)
             }
         }
+        if let partOfNode, command.results.profile == nil, !command.selection.narrows, !command.results.noSave {
+            report("Profile: not written, since \(partOfNode). --profile FILE writes one all the same.")
+        }
         return failures
+    }
+
+    /// Why what was measured is a part of the node only.
+    private var partOfNode: String? {
+        session.warnings.first { ["cpuset", "cgroup-cpu-quota"].contains($0.code) }?.message
     }
 
     /// The node's own profile is replaced only by a whole run: part of one would take away what it knew.
     private var profilePath: String? {
         if let path = command.results.profile { return path }
-        let isWhole = !command.selection.narrows && !session.interrupted
+        let isWhole = !command.selection.narrows && !session.interrupted && partOfNode == nil
         guard isWhole, !command.results.noSave else { return nil }
         return ResultsDirectory.profilePath(host: session.node.host, in: setup.resultsDirectory)
     }

@@ -23,7 +23,9 @@ struct SelectionOptions: ParsableArguments {
         help: "Formats to measure; what a device cannot do becomes a row that says so. Default: the suite's.")
     var precision: [Precision] = []
 
-    @Option(help: "Size of matrix products: MxNxK, or one number; of gemv: ROWSxCOLUMNS.")
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: "Size of matrix products: MxNxK, or one number; of gemv: ROWSxCOLUMNS.")
     var shape: String?
 
     @Option(help: "Model of the llm workload: a name in Profiles/models, or a JSON file of the same form.")
@@ -32,10 +34,13 @@ struct SelectionOptions: ParsableArguments {
     @Option(help: "Format of the weights of llm (bf16, f16) and gemv (also f32, q8_0, q4_0).")
     var quantization: WeightFormat?
 
-    @Option(help: "Tokens already in the key-value cache when a token is decoded.")
+    @Option(
+        name: .long, parsing: .unconditional, help: "Tokens already in the key-value cache when a token is decoded.")
     var prompt: Int?
 
-    @Option(help: "CPU threads. Default: one per core, within the control group's quota.")
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: "CPU threads. Default: one per core, within the control group's quota.")
     var threads: Int?
 
     @Flag(help: "Use every hardware thread of a core (SMT) instead of one per core.")
@@ -49,10 +54,14 @@ struct SelectionOptions: ParsableArguments {
         help: "Instruction sets of the CPU kernels, or all this processor has, e.g. avx2 scalar. Default: the best.")
     var isa: [String] = []
 
-    @Option(help: "Seconds each trial is measured. Default: until precise, within the suite's limits.")
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: "Seconds each trial is measured. Default: until precise, within the suite's limits.")
     var trialSeconds: Double?
 
-    @Option(help: "Seconds idle power is watched before and after; 0 for not at all. Default: the suite's.")
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: "Seconds idle power is watched before and after; 0 for not at all. Default: the suite's.")
     var idleSeconds: Double?
 
     @Option(
@@ -66,9 +75,10 @@ struct SelectionOptions: ParsableArguments {
     var variant: [StreamVariant] = []
 
     @Option(
+        name: .long, parsing: .unconditional,
         help: """
-            Bytes of each thread in bandwidth and latency, in place of what fits a level; a multiple of 64. Copies and \
-            triads round it down to whole cache lines of each array, and say so.
+            Bytes of each thread in bandwidth and latency, in place of --level; a multiple of 64. Copies and triads \
+            round it down to whole cache lines of each array, and say so.
             """)
     var workingSet: Int?
 
@@ -91,7 +101,7 @@ struct SelectionOptions: ParsableArguments {
             let (gemm, gemv) = (GEMMShape(shape), GEMVShape(shape))
             if let gemv, workload.isEmpty || workload.contains(.gemv) { return (nil, gemv) }
             if let gemm, workload.isEmpty || workload != [.gemv] { return (gemm, nil) }
-            let forProducts = "MxNxK with 1 to 65536 each, e.g. 2048x2048x2048"
+            let forProducts = "MxNxK or one number, with 1 to 1048576 each, e.g. 2048x2048x2048"
             let forVectors = "ROWSxCOLUMNS with 1 to \(GEMVShape.largest) each, e.g. \(GEMVShape.common)"
             let expected =
                 workload == [.gemv]
@@ -114,7 +124,8 @@ struct SelectionOptions: ParsableArguments {
         }
         let available = topology.allowedThreads.count
         if let threads, !(1...available).contains(threads) {
-            throw UsageError("--threads \(threads): this process may use 1 to \(available) hardware threads")
+            throw UsageError(
+                "--threads \(threads): expected 1 to \(available), the hardware threads this process may use")
         }
         if smt, threads != nil { throw UsageError("--smt and --threads exclude each other") }
         if let trialSeconds, !(0.1...3_600).contains(trialSeconds) {

@@ -35,9 +35,9 @@ enum TrialText {
     }
 
     /// The main speed of some work in a time.
-    static func speed(_ work: Work, seconds: Seconds) -> String {
+    static func speed(_ work: Work, seconds: Seconds, precision: Precision? = nil) -> String {
         if let tokens = work.tokens { return "\(UnitFormat.digits(tokens / seconds.rawValue)) tokens/s" }
-        if let flops = work.flops { return UnitFormat.scaled((flops / seconds).rawValue, "FLOPS") }
+        if let flops = work.flops { return UnitFormat.scaled((flops / seconds).rawValue, operations(precision)) }
         if let hops = work.hops { return UnitFormat.nanoseconds(seconds.rawValue / hops) }
         if let bytes = work.bytes { return UnitFormat.scaled(bytes / seconds.rawValue, "B/s") }
         return ""
@@ -50,8 +50,12 @@ enum TrialText {
         let tokens = trial.workload == .llm ? 1.0 : nil
         // What bounds these is the memory, and what they are held against is its bandwidth.
         let flops = trial.workload == .gemv ? nil : trial.flops
-        return speed(Work(flops: flops, bytes: trial.bytes, tokens: tokens), seconds: Seconds(seconds))
+        let work = Work(flops: flops, bytes: trial.bytes, tokens: tokens)
+        return speed(work, seconds: Seconds(seconds), precision: trial.precision)
     }
+
+    /// Operations on integers are none of floating point.
+    static func operations(_ precision: Precision?) -> String { precision == .i8 ? "OPS" : "FLOPS" }
 
     private static func square(_ shape: GEMMShape) -> String {
         shape.m == shape.n && shape.n == shape.k ? "\(shape.m)³" : "\(shape)"

@@ -74,6 +74,28 @@ import Testing
         #expect(Date().timeIntervalSince(started) < 2)
     }
 
+    @Test func anOutputThatCannotBeWrittenIsRefusedBeforeMeasuring() throws {
+        let started = Date()
+        let path = Scratch.folder() + "/absent/session.json"
+        let finished = try Program.run(Self.small + ["--no-save", "--output", path])
+        #expect(finished.status == 2 && finished.output.isEmpty)
+        #expect(finished.error.contains(path) && finished.error.contains("--output"), "\(finished.error)")
+        #expect(Date().timeIntervalSince(started) < 2)
+    }
+
+    @Test func aPartOfTheNodeHasAWarning() throws {
+        let finished = try Program.run(
+            program: "/usr/bin/taskset",
+            ["-c", "0", Program.path] + Self.small + ["--idle-seconds", "0", "--no-save"])
+        #expect(finished.status == 0, "\(finished.error)")
+        let document = try finished.document()
+        let codes = (document["warnings"] as? [[String: Any]])?.compactMap { $0["code"] as? String } ?? []
+        let all = ProcessInfo.processInfo.processorCount
+        #expect(codes.contains("cpuset") == (all > 1), "\(codes)")
+        let idle = try #require(document["idle"] as? [String: Any])
+        #expect(!(idle["before_watts"] is NSNumber) && !(idle["after_watts"] is NSNumber))
+    }
+
     @Test(.enabled(if: MeteringTests.namespaces, "mount namespaces are barred here"))
     func aFullDiskLosesNoFigure() throws {
         let folder = Scratch.folder()

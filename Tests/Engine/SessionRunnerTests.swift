@@ -8,12 +8,13 @@ import Testing
     private let store = MemoryStore()
 
     private func run(
-        isThisSystem: Bool = true, interruptAfter: Int = .max, plans: [TrialPlan]? = nil,
+        isThisSystem: Bool = true, interruptAfter: Int = .max, plans: [TrialPlan]? = nil, idle: Seconds? = nil,
         onEvent: @escaping (SessionEvent) -> Void = { _ in }
     ) throws -> SessionRecord {
         var runs = 0
         backend.onRun = { runs += 1 }
-        let suite = try #require(Suite.all[.quick])
+        var suite = try #require(Suite.all[.quick])
+        suite.idleTime = idle ?? suite.idleTime
         let environment = SessionEnvironment(
             backends: ["native": backend], metering: metering, conditions: { _ in ScriptedConditions() }, store: store,
             sleep: { _ in }, timestamp: { "2026-01-01T00:01:00Z" }, isInterrupted: { runs > interruptAfter },
@@ -36,6 +37,13 @@ import Testing
         #expect(session.trials.allSatisfy { $0.gramsCo2ePerMillionTokens != nil })
         #expect(store.trials.count == 4 && store.finished?.endedAt != nil)
         #expect(metering.open == 0)
+    }
+
+    @Test func noIdleTimeGivesNoIdlePower() throws {
+        let session = try run(idle: .zero)
+        #expect(session.idle.watts == nil && session.idle.beforeWatts == nil && session.idle.afterWatts == nil)
+        #expect(session.trials.allSatisfy { $0.energyNetJoules == nil && $0.flopsPerWattNet == nil })
+        #expect(!session.warnings.contains { $0.code == "idle-load" })
     }
 
     @Test func clocksAreMeasuredBeforeAndAfter() throws {

@@ -97,6 +97,31 @@ import Testing
         #expect(conditions.throttleEvents == 3)
     }
 
+    @Test func turnsOthersTookAreAFractionOfTheTimeWanted() throws {
+        let fixture = try fixture()
+        try fixture.write("proc/self/task/10/schedstat", "1000 500 3\n".utf8)
+        try fixture.write("proc/self/task/11/schedstat", "2000 0 3\n".utf8)
+        let observer = HostConditions(root: fixture.root)
+        observer.begin()
+        try fixture.write("proc/self/task/10/schedstat", "1600 700 4\n".utf8)
+        try fixture.write("proc/self/task/11/schedstat", "2200 0 4\n".utf8)
+        // A thread that began in the meantime says nothing of the whole time, and one that is no number says nothing.
+        try fixture.write("proc/self/task/12/schedstat", "9000 9000 1\n".utf8)
+        try fixture.write("proc/self/task/13/schedstat", "x -1\n".utf8)
+        #expect(isClose(observer.end().waitingFraction, 0.2))
+    }
+
+    @Test func stopsByAQuotaAreCounted() throws {
+        let fixture = try fixture()
+        try fixture.write("proc/self/cgroup", "0::/job\n".utf8)
+        try fixture.write("proc/self/mountinfo", "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 none rw\n".utf8)
+        try fixture.write("sys/fs/cgroup/job/cpu.stat", "usage_usec 5\nnr_periods 9\nnr_throttled 4\n".utf8)
+        let observer = HostConditions(root: fixture.root)
+        observer.begin()
+        try fixture.write("sys/fs/cgroup/job/cpu.stat", "usage_usec 9\nnr_periods 20\nnr_throttled 11\n".utf8)
+        #expect(observer.end().quotaStops == 7)
+    }
+
     @Test func onlyTheProcessorsUsedCount() throws {
         let fixture = try fixture()
         let observer = HostConditions(root: fixture.root, threads: [0])

@@ -56,7 +56,25 @@ import Testing
         let fixture = try FixtureRoot(
             Self.quiet.merging(["sys/devices/system/cpu/cpu2/cpufreq/scaling_governor": "powersave\n"]) { _, new in new
             })
-        #expect(fixture.probe.warnings(threads: [0]).isEmpty)
+        #expect(fixture.probe.warnings(threads: [0]).map(\.code) == ["cpuset"])
+    }
+
+    @Test func aPartOfTheProcessorsIsNoNode() throws {
+        let warnings = try FixtureRoot(Self.quiet).probe.warnings(threads: [0, 1, 3])
+        #expect(warnings.map(\.code) == ["cpuset"])
+        #expect(warnings.first?.message.contains("3 of 4 processors (0-1,3)") == true)
+        #expect(try FixtureRoot(Self.quiet).probe.warnings(threads: [0, 1, 2, 3]).isEmpty)
+    }
+
+    @Test func lessThanAProcessorIsNotHelpedByFewerThreads() throws {
+        let group = [
+            "proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 none rw\n",
+        ]
+        for (quota, advice) in [("50000", "raise"), ("150000", "use at most 1 threads")] {
+            let files = group.merging(["sys/fs/cgroup/cpu.max": "\(quota) 100000\n"]) { $1 }
+            let warning = try FixtureRoot(Self.quiet.merging(files) { $1 }).probe.warnings().first
+            #expect(warning?.remedy?.hasPrefix(advice) == true, "\(warning?.remedy ?? "")")
+        }
     }
 
     @Test func anEarlierReadingJudgesTheTimeSince() throws {
