@@ -84,37 +84,47 @@ static void edge_tile(const block *blk, const nw_tile *tile) {
     }
 }
 
-static void multiply_tile(block *blk, int64_t ip, int64_t jp) {
+/// What the tiles of a panel of B share.
+static nw_tile panel_tile(const block *blk, int64_t jp) {
+    const nw_gemm *gemm = blk->gemm;
+    int64_t nr = gemm->kernel->nr;
+    return (nw_tile){.columns = nw_smaller(nr, gemm->s.n - jp * nr),
+                     .groups = blk->groups,
+                     .b = nw_gemm_panel(gemm, blk->p, jp),
+                     .ldc = gemm->s.ldc,
+                     .accumulate = blk->p > 0,
+                     .ahead_stride = 128};
+}
+
+static void multiply_tile(block *blk, int64_t ip, int64_t jp, nw_tile *tile) {
     const nw_gemm *gemm = blk->gemm;
     const nw_gemm_kernel *kernel = gemm->kernel;
-    int64_t nr = kernel->nr, start = panel_start(blk, ip);
-    nw_tile tile = {.rows = panel_start(blk, ip + 1) - start,
-                    .columns = nw_smaller(nr, gemm->s.n - jp * nr),
-                    .groups = blk->groups,
-                    .a = blk->a + start * kernel->a_stride,
-                    .b = nw_gemm_panel(gemm, blk->p, jp),
-                    .c = gemm->c + (blk->i + start) * gemm->s.ldc + jp * nr,
-                    .ldc = gemm->s.ldc,
-                    .accumulate = blk->p > 0,
-                    .ahead_stride = 128};
+    int64_t start = panel_start(blk, ip);
+    tile->rows = panel_start(blk, ip + 1) - start;
+    tile->a = blk->a + start * kernel->a_stride;
+    tile->c = gemm->c + (blk->i + start) * gemm->s.ldc + jp * kernel->nr;
     // Each tile fetches as many bytes of the next panel as it has time for.
-    tile.ahead = (const char *)(tile.b + blk->groups * nr) + ip * blk->groups / 4 * tile.ahead_stride;
+    tile->ahead = (const char *)(tile->b + blk->groups * kernel->nr) + ip * blk->groups / 4 * tile->ahead_stride;
     fetch_lines(blk);
-    if (tile.columns == nr)
-        kernel->tile(&tile);
+    if (tile->columns == kernel->nr)
+        kernel->tile(tile);
     else
-        edge_tile(blk, &tile);
+        edge_tile(blk, tile);
 }
 
 /// All tiles of a block: panel of B after panel of B, each of which stays in L1 for a while. Where tiles are so short
 /// that their time goes into writing C, along the rows of C, as the processor's own prefetching expects.
 static void multiply_block(block *blk, const nw_gemm_part *own) {
-    if (blk->groups < 64)
-        for (int64_t ip = 0; ip < blk->panels; ip++)
-            for (int64_t jp = own->first; jp < own->last; jp++) multiply_tile(blk, ip, jp);
-    else
-        for (int64_t jp = own->first; jp < own->last; jp++)
-            for (int64_t ip = 0; ip < blk->panels; ip++) multiply_tile(blk, ip, jp);
+    bool along_rows = blk->groups < 64;
+    for (int64_t ip = 0; along_rows && ip < blk->panels; ip++)
+        for (int64_t jp = own->first; jp < own->last; jp++) {
+            nw_tile tile = panel_tile(blk, jp);
+            multiply_tile(blk, ip, jp, &tile);
+        }
+    for (int64_t jp = own->first; !along_rows && jp < own->last; jp++) {
+        nw_tile tile = panel_tile(blk, jp);
+        for (int64_t ip = 0; ip < blk->panels; ip++) multiply_tile(blk, ip, jp, &tile);
+    }
 }
 
 void nw_gemm_multiply(const nw_gemm *gemm, int thread) {

@@ -5,8 +5,10 @@ public import NodeModel
 /// A virtual machine may show an L3 it gets no share of, and a cache may be switched off or taken up by neighbours. The
 /// next level then serves what was sized for this one, and the row would pass for a cache's.
 public enum LevelCheck {
-    /// Two levels whose figures differ by less than this are one: each is known to a few percent, and real ones differ
-    /// by a third or more. Of latencies a quarter, since a part of what was sized for a cache may still be served by it.
+    /// Two levels whose figures differ by less than this are one.
+    ///
+    /// Each is known to a few percent, and real ones differ by a third or more. Of latencies a quarter, since a part of
+    /// what was sized for a cache may still be served by it.
     static func margin(_ workload: WorkloadName) -> Double { workload == .latency ? 0.25 : 0.1 }
 
     /// Rows that differ in their level alone.
