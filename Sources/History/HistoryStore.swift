@@ -33,6 +33,8 @@ public final class HistoryStore: SessionStore {
         path = directory.hasSuffix("/") ? directory + "history.sqlite" : directory + "/history.sqlite"
         failures = HistoryFailure(path: path)
         self.allowSimulated = allowSimulated
+        let lock = DirectoryLock(directory, retries: Self.busyRetries)
+        defer { lock.release() }
         database = try failures.explaining("opening the history") { [path] in
             try Self.whileBusy { try DatabaseQueue(path: path, configuration: Self.configuration) }
         }

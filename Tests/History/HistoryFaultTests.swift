@@ -31,9 +31,9 @@ import Testing
         }
     }
 
-    @Test("Several stores may create and fill the same history at once")
-    func concurrent() async throws {
-        let path = scratch.path
+    @Test("Several stores may create and fill the same history at once", arguments: 0..<10)
+    func concurrent(_ round: Int) async throws {
+        let path = scratch.path + "/\(round)"
         try await withThrowingTaskGroup(of: Void.self) { group in
             for writer in 0..<4 {
                 group.addTask {
