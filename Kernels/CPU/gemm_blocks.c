@@ -113,18 +113,15 @@ static void multiply_tile(block *blk, int64_t ip, int64_t jp, nw_tile *tile) {
 }
 
 /// All tiles of a block: panel of B after panel of B, each of which stays in L1 for a while. Where tiles are so short
-/// that their time goes into writing C, along the rows of C, as the processor's own prefetching expects.
+/// that their time goes into writing C, along the rows of C, as the processor's own prefetching expects: on Zen 5 faster
+/// with 28 groups, slower with 88.
 static void multiply_block(block *blk, const nw_gemm_part *own) {
-    bool along_rows = blk->groups < 64;
-    for (int64_t ip = 0; along_rows && ip < blk->panels; ip++)
+    const int64_t strip = blk->groups < 64 ? 1 : blk->panels;
+    for (int64_t ip = 0; ip < blk->panels; ip += strip)
         for (int64_t jp = own->first; jp < own->last; jp++) {
             nw_tile tile = panel_tile(blk, jp);
-            multiply_tile(blk, ip, jp, &tile);
+            for (int64_t i = ip; i < ip + strip; i++) multiply_tile(blk, i, jp, &tile);
         }
-    for (int64_t jp = own->first; !along_rows && jp < own->last; jp++) {
-        nw_tile tile = panel_tile(blk, jp);
-        for (int64_t ip = 0; ip < blk->panels; ip++) multiply_tile(blk, ip, jp, &tile);
-    }
 }
 
 void nw_gemm_multiply(const nw_gemm *gemm, int thread) {

@@ -33,11 +33,13 @@ public struct GEMMShape: Hashable, Codable, Sendable, CustomStringConvertible {
         self.k = k
     }
 
-    /// Reads `MxNxK`, or one number for a cube; `nil` unless all are between 1 and 1,048,576.
+    /// Reads `MxNxK`, or one number for a cube; `nil` unless all are between 1 and ``GEMVShape/largest``.
     public init?(_ text: String) {
         let parts = text.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
         let numbers = parts.compactMap(\.self)
-        guard numbers.count == parts.count, numbers.allSatisfy({ (1...1_048_576).contains($0) }) else { return nil }
+        guard numbers.count == parts.count, numbers.allSatisfy({ (1...GEMVShape.largest).contains($0) }) else {
+            return nil
+        }
         switch numbers.count {
         case 1: self.init(m: numbers[0], n: numbers[0], k: numbers[0])
         case 3: self.init(m: numbers[0], n: numbers[1], k: numbers[2])

@@ -4,6 +4,7 @@ import NodeModel
 /// One line on standard error that follows a session; nothing in a pipe.
 struct ProgressLine {
     private var prefix = ""
+    private var precision: Precision?
     private var quiet: Bool
 
     /// Creates a line; a quiet one shows nothing.
@@ -20,21 +21,22 @@ struct ProgressLine {
         case .idle(let before):
             Terminal.progress("idle power, \(before ? "before" : "after") the trials …")
         case .trialBegan(let number, let total, let plan):
+            precision = plan.workload.precision
             prefix = "[\(number)/\(total)] \(plan.device) \(TrialText.name(plan))"
             Terminal.progress(prefix)
         case .progress(let progress):
-            Terminal.progress(prefix + Self.text(progress))
+            Terminal.progress(prefix + text(progress))
         case .trialEnded, .storeFailed:
             Terminal.progress("")
         }
     }
 
-    private static func text(_ progress: TrialProgress) -> String {
+    private func text(_ progress: TrialProgress) -> String {
         let power = progress.power.map { "  \(UnitFormat.digits($0.rawValue)) W" } ?? ""
         guard progress.phase == .measuring, let seconds = progress.latest, let work = progress.work else {
-            return "  \(phases[progress.phase] ?? progress.phase.rawValue) …\(power)"
+            return "  \(Self.phases[progress.phase] ?? progress.phase.rawValue) …\(power)"
         }
-        return "  \(TrialText.speed(work, seconds: seconds))  sample \(progress.samples)\(power)"
+        return "  \(TrialText.speed(work, seconds: seconds, precision: precision))  sample \(progress.samples)\(power)"
     }
 
     private static let phases: [TrialPhase: String] = [

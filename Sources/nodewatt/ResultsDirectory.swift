@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import History
 import NodeModel
 
@@ -48,7 +49,8 @@ extension ResultsDirectory {
             try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
         } catch {
             throw SystemFailure(
-                action: "creating \(parent.path)", reason: "\(error)", recovery: "Name another file with --profile")
+                action: "creating \(parent.path)", reason: "the system refuses it",
+                recovery: "Name another file with --profile")
         }
     }
 }
@@ -63,15 +65,8 @@ extension ResultsDirectory {
     static func requireWritable(_ path: String?, option: String) throws {
         guard let path else { return }
         let parent = URL(filePath: path).deletingLastPathComponent().path
-        var isDirectory = false
-        let exists = FileManager.default.fileExists(atPath: parent, isDirectory: &isDirectory)
-        let reason =
-            !exists
-            ? "there is no directory \(parent)"
-            : !isDirectory
-                ? "\(parent) is no directory"
-                : FileManager.default.isWritableFile(atPath: parent) ? nil : "\(parent) may not be written to"
-        guard let reason else { return }
+        guard access(parent + "/.", W_OK | X_OK) != 0 else { return }
+        let reason = "\(parent): \(String(cString: strerror(errno)))"
         throw SystemFailure(
             action: "writing \(path)", reason: reason, recovery: "Name another file with \(option)")
     }

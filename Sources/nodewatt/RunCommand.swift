@@ -81,6 +81,10 @@ struct RunSetup {
     /// Resolves options, site, devices and meters.
     init(command: RunCommand, node: NodeAssembly) throws {
         try ResultsDirectory.requireWritable(command.results.output, option: "--output")
+        if let profile = command.results.profile {
+            try ResultsDirectory.createParent(of: profile)
+            try ResultsDirectory.requireWritable(profile, option: "--profile")
+        }
         let warnings = node.probe.warnings(threads: node.topology.allowedThreads, since: node.quietMoment())
         guard var suite = Suite.all[command.selection.suite] else { throw UsageError("unknown suite") }
         if let seconds = command.selection.idleSeconds { suite.idleTime = Seconds(seconds) }

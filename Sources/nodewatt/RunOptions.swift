@@ -101,7 +101,7 @@ struct SelectionOptions: ParsableArguments {
             let (gemm, gemv) = (GEMMShape(shape), GEMVShape(shape))
             if let gemv, workload.isEmpty || workload.contains(.gemv) { return (nil, gemv) }
             if let gemm, workload.isEmpty || workload != [.gemv] { return (gemm, nil) }
-            let forProducts = "MxNxK or one number, with 1 to 1048576 each, e.g. 2048x2048x2048"
+            let forProducts = "MxNxK or one number, with 1 to \(GEMVShape.largest) each, e.g. 2048x2048x2048"
             let forVectors = "ROWSxCOLUMNS with 1 to \(GEMVShape.largest) each, e.g. \(GEMVShape.common)"
             let expected =
                 workload == [.gemv]

@@ -35,7 +35,7 @@ enum TrialText {
     }
 
     /// The main speed of some work in a time.
-    static func speed(_ work: Work, seconds: Seconds, precision: Precision? = nil) -> String {
+    static func speed(_ work: Work, seconds: Seconds, precision: Precision?) -> String {
         if let tokens = work.tokens { return "\(UnitFormat.digits(tokens / seconds.rawValue)) tokens/s" }
         if let flops = work.flops { return UnitFormat.scaled((flops / seconds).rawValue, operations(precision)) }
         if let hops = work.hops { return UnitFormat.nanoseconds(seconds.rawValue / hops) }

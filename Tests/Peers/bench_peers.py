@@ -200,11 +200,11 @@ def main():
         return 2
     if chosen.resume and journal.exists():
         names = {f.name for f in figures}
-        entries = [e for e in map(json.loads, journal.read_text().splitlines()) if e["figure"] in names]
-        others = [e for e in entries if e.get("program") != programs.digest]
-        if others:
-            print(f"bench_peers.py: {len(others)} measurements of another nodewatt program are left out", file=sys.stderr)
-            entries = [e for e in entries if e not in others]
+        wanted = [e for e in map(json.loads, journal.read_text().splitlines()) if e["figure"] in names]
+        entries = [e for e in wanted if e.get("program") == programs.digest]
+        if len(entries) < len(wanted):
+            print(f"bench_peers.py: {len(wanted) - len(entries)} measurements of another nodewatt program are left out",
+                  file=sys.stderr)
     known = {(e["round"], e["figure"]) for e in entries}
     with journal.open("a" if chosen.resume else "w") as stream:
         try:

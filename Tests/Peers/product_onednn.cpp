@@ -64,13 +64,13 @@ struct timing {
     size_t repetitions;
 };
 
-// The median of batches of about 50 ms, as nodewatt takes it: what interrupts the processors for a moment counts for
+// The median of batches of about 0.1 s, as long as nodewatt's: what interrupts the processors for a moment counts for
 // both alike. The median of single executions would leave it out for one of the two.
 template <typename Body> timing repeat(double seconds, Body body) {
     body();
     const double first = now();
     body();
-    const auto batch = static_cast<size_t>(std::max(1.0, 0.05 / (now() - first)));
+    const auto batch = static_cast<size_t>(std::max(1.0, 0.1 / (now() - first)));
     std::vector<double> times;
     for (double start = now(); times.size() < 5 || now() - start < seconds;) {
         const double begin = now();
