@@ -17,7 +17,7 @@ ARGS ?= --suite quick
 # What building and running need; the OpenCL loader and PoCL are optional at run time but part of a full run.
 PACKAGES := libhwloc-dev libpowercap-dev libsqlite3-dev pkg-config opencl-headers ocl-icd-libopencl1 pocl-opencl-icd
 # What the tests need beside: a JSON Schema validator, a shell linter, namespaces and a feeder for the RAPL fixture.
-TEST_PACKAGES := python3 python3-jsonschema shellcheck util-linux hwloc binutils
+TEST_PACKAGES := python3 python3-venv python3-jsonschema shellcheck util-linux hwloc binutils
 # The kernels of 64-bit Arm processors are run on x86-64 too, which takes a cross-compiler's libraries and an emulator.
 ifeq ($(shell uname -m),x86_64)
 TEST_PACKAGES += gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
@@ -25,12 +25,14 @@ endif
 # The peers of `make bench-peers`; oneDNN comes from PyPI, see Tests/Peers/setup_peers.sh.
 PEER_PACKAGES := likwid clpeak python3 python3-venv g++
 PEERS := .build/peers
+# PoCL and Intel's OpenCL runtime, each with its .icd file in a folder of their own.
+RUNTIMES := .build/runtimes
 # `make bench-peers ROUNDS=3 ONLY='GEMM bf16'` measures part of the table; RESUME=1 goes on after an interruption.
 ROUNDS ?= 5
 ONLY ?=
 RESUME ?=
 FORMATTED := Package.swift Sources Kernels Tests
-SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh Tests/Kernels/*.sh)
+SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh Tests/Kernels/*.sh Tests/Drivers/*.sh)
 
 .PHONY: help setup setup-test setup-peers build bench test test-kernels lint format dist bench-peers clean
 
@@ -57,6 +59,7 @@ setup: ## install what is missing to build and run (Debian, Ubuntu)
 
 setup-test: setup
 	$(call install,$(TEST_PACKAGES))
+	@bash Tests/Drivers/setup_runtimes.sh $(RUNTIMES)
 
 build: setup ## build the program, optimised
 	swift build $(SWIFT_FLAGS) --product nodewatt
@@ -69,6 +72,10 @@ test: setup-test lint ## build everything, run all tests
 	bash Tests/Kernels/check_kernels.sh .build/kernels $(BIN)/CPUKernels.build
 	python3 -m unittest discover -q -s Tests/Peers -t Tests/Peers
 	swift test $(SWIFT_FLAGS) --skip-build
+	# The kernels once more on Intel's runtime, in a process of its own: two runtimes built on LLVM do not mix.
+	@if [[ -e $(RUNTIMES)/vendors/intel.icd ]]; then \
+	  OCL_ICD_VENDORS=$(RUNTIMES)/vendors/intel.icd swift test $(SWIFT_FLAGS) --skip-build --filter OpenCLBackendTests.KernelTests; \
+	else echo "Intel's OpenCL runtime is not installed: the kernels were tested on PoCL alone"; fi
 
 test-kernels: setup-test ## the C kernels alone: inner loops, results, here and emulated
 	bash Tests/Kernels/check_kernels.sh .build/kernels
@@ -96,6 +103,7 @@ dist: setup ## a tarball that runs where nothing of this is installed
 setup-peers: setup
 	$(call install,$(PEER_PACKAGES))
 	@bash Tests/Peers/setup_peers.sh $(PEERS)
+	@bash Tests/Drivers/setup_runtimes.sh $(RUNTIMES)
 
 bench-peers: build setup-peers ## ratios to oneDNN, likwid-bench and clpeak, measured in turn; ROUNDS=, ONLY=, RESUME=1
 	python3 Tests/Peers/bench_peers.py $(PROGRAM) --peers $(PEERS) --rounds $(ROUNDS) \

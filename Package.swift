@@ -79,7 +79,8 @@ let package = Package(
         tests("History", ["NodeModel", "TestExamples"]),
         tests("Exporters", ["NodeModel", "Analysis", "TestExamples"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["nodewatt"], path: "Tests/EndToEnd", swiftSettings: swiftRules),
+            name: "EndToEndTests", dependencies: ["nodewatt", "NodeModel", "OpenCLBackend"], path: "Tests/EndToEnd",
+            swiftSettings: swiftRules),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -16,9 +16,12 @@ public enum OpenCLKernels {
         "fill": PackageResources.fill_cl,
         "matrix_vector": PackageResources.matrix_vector_cl,
         "peak": PackageResources.peak_cl,
+        "probe": PackageResources.probe_cl,
         "product_panels": PackageResources.product_panels_cl,
         "product_tiles": PackageResources.product_tiles_cl,
         "read": PackageResources.read_cl,
         "sixteen_bit": PackageResources.sixteen_bit_cl,
+        "stream": PackageResources.stream_cl,
+        "stream_check": PackageResources.stream_check_cl,
     ]
 }

@@ -223,6 +223,7 @@ public enum Disturbance {
             return "above the measured ceiling (\(percent(fraction))): the ceiling or this figure is wrong"
         },
         Rule { $0.notes[TrialRecord.paddingNote] },
+        Rule { $0.notes[TrialRecord.tuningWarningNote] },
     ]
 
     /// Everything that disturbed a trial, in words.

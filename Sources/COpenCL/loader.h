@@ -30,6 +30,11 @@
     X(clEnqueueNDRangeKernel)                                                                                          \
     X(clEnqueueReadBuffer)                                                                                             \
     X(clEnqueueWriteBuffer)                                                                                            \
+    X(clCreateUserEvent)                                                                                               \
+    X(clSetUserEventStatus)                                                                                            \
+    X(clGetEventProfilingInfo)                                                                                         \
+    X(clReleaseEvent)                                                                                                  \
+    X(clFlush)                                                                                                         \
     X(clFinish)
 
 typedef struct {

@@ -1,11 +1,14 @@
 // Contexts, programs, buffers and the timed loop of launches.
 #include "loader.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define MAX_QUEUED 16384
+// Few, because a runtime whose queue is full may wait for the gate that only opens after the last enqueue.
+#define MAX_GATED 64
 
 struct nwcl_session {
     cl_device_id device;
@@ -176,27 +179,84 @@ static uint64_t monotonic_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static cl_int enqueue(nwcl_session *session, const nwcl_launch *launch) {
+static cl_int enqueue(
+    cl_command_queue queue, const nwcl_launch *launch, const cl_event *gate, cl_event *done) {
     return nwcl_table->clEnqueueNDRangeKernel(
-        session->queue, launch->kernel->kernel, launch->dimensions, NULL, launch->global_size, launch->local_size, 0,
-        NULL, NULL);
+        queue, launch->kernel->kernel, launch->dimensions, NULL, launch->global_size, launch->local_size,
+        gate != NULL ? 1 : 0, gate, done);
+}
+
+// Lets what waits behind the gate begin, whatever became of the rest, since nothing could be released otherwise.
+static cl_int open_gate(nwcl_session *session, cl_event gate, uint64_t *start_ns) {
+    nwcl_table->clFlush(session->queue);
+    *start_ns = monotonic_ns();
+    cl_int status = nwcl_table->clSetUserEventStatus(gate, CL_COMPLETE);
+    nwcl_table->clReleaseEvent(gate);
+    return status;
 }
 
 int32_t nwcl_run(
     nwcl_session *session, const nwcl_launch *launches, size_t count, uint64_t repetitions, uint64_t *start_ns,
     uint64_t *end_ns) {
-    size_t queued = 0;
     cl_int status = CL_SUCCESS;
+    cl_event gate = nwcl_table->clCreateUserEvent(session->context, &status);
+    bool gated = status == CL_SUCCESS;
+    status = CL_SUCCESS;
     *start_ns = monotonic_ns();
-    for (uint64_t repetition = 0; repetition < repetitions && status == CL_SUCCESS; repetition++) {
-        for (size_t i = 0; i < count && status == CL_SUCCESS; i++) { status = enqueue(session, &launches[i]); }
-        queued += count;
-        if (queued >= MAX_QUEUED && status == CL_SUCCESS) {
+    size_t queued = 0;
+    uint64_t total = repetitions * count;
+    for (uint64_t i = 0; i < total && status == CL_SUCCESS; i++) {
+        status = enqueue(session->queue, &launches[i % count], gated && i == 0 ? &gate : NULL, NULL);
+        if (gated && i + 1 == MAX_GATED && status == CL_SUCCESS) {
+            status = open_gate(session, gate, start_ns);
+            gated = false;
+        }
+        if (++queued == MAX_QUEUED && status == CL_SUCCESS) {
             status = nwcl_table->clFinish(session->queue);
             queued = 0;
         }
     }
+    if (gated) {
+        cl_int opened = open_gate(session, gate, start_ns);
+        if (status == CL_SUCCESS) { status = opened; }
+    }
     cl_int finished = nwcl_table->clFinish(session->queue);
     *end_ns = monotonic_ns();
     return status != CL_SUCCESS ? status : finished;
+}
+
+static cl_int read_times(cl_event event, nwcl_times *times) {
+    const struct {
+        cl_profiling_info name;
+        uint64_t *value;
+    } wanted[] = {
+        {CL_PROFILING_COMMAND_QUEUED, &times->queued_ns},
+        {CL_PROFILING_COMMAND_SUBMIT, &times->submitted_ns},
+        {CL_PROFILING_COMMAND_START, &times->started_ns},
+        {CL_PROFILING_COMMAND_END, &times->ended_ns},
+    };
+    cl_int status = CL_SUCCESS;
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0] && status == CL_SUCCESS; i++) {
+        cl_ulong value = 0;
+        status = nwcl_table->clGetEventProfilingInfo(event, wanted[i].name, sizeof value, &value, NULL);
+        *wanted[i].value = value;
+    }
+    return status;
+}
+
+int32_t nwcl_profile(nwcl_session *session, const nwcl_launch *launch, nwcl_times *times) {
+    *times = (nwcl_times){0};
+    cl_int status = CL_SUCCESS;
+    cl_command_queue queue =
+        nwcl_table->clCreateCommandQueue(session->context, session->device, CL_QUEUE_PROFILING_ENABLE, &status);
+    if (status != CL_SUCCESS) { return status; }
+    cl_event done = NULL;
+    uint64_t start = monotonic_ns();
+    status = enqueue(queue, launch, NULL, &done);
+    if (status == CL_SUCCESS) { status = nwcl_table->clFinish(queue); }
+    times->wall_ns = monotonic_ns() - start;
+    if (status == CL_SUCCESS) { status = read_times(done, times); }
+    if (done != NULL) { nwcl_table->clReleaseEvent(done); }
+    nwcl_table->clReleaseCommandQueue(queue);
+    return status;
 }

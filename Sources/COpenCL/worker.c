@@ -1,9 +1,14 @@
 // What a worker process needs of the operating system, and the names of errors.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "loader.h"
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +21,18 @@ int32_t nwcl_take_standard_output(void) {
     if (kept < 0) { return -1; }
     if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0) { return -1; }
     return kept;
+}
+
+void nwcl_contain(int32_t pid, uint64_t bytes) {
+    // Not the address space (RLIMIT_AS): drivers of GPUs reserve terabytes of it and use next to nothing.
+    const struct rlimit limit = {bytes, bytes};
+    prlimit(pid, RLIMIT_DATA, &limit, NULL);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
+    FILE *file = fopen(path, "we");
+    if (file == NULL) { return; }
+    fputs("1000", file);
+    fclose(file);
 }
 
 // The signal comes when the *thread* that made this process ends, which says nothing while its process lives.

@@ -58,6 +58,8 @@ public struct Suite: Hashable, Sendable {
     public var minimumTime: Seconds
     /// How long idle power is watched, before and after.
     public var idleTime: Seconds
+    /// The time for finding the best shapes of kernels, for each OpenCL device.
+    public var tuningTime = Seconds(30)
 
     private static let allFormats: [Precision] = [.f64, .f32, .f16, .bf16, .i8]
 
@@ -97,7 +99,7 @@ public struct Suite: Hashable, Sendable {
             name: .quick, cpuMatrixEdges: [2_048], acceleratorMatrixEdges: [4_096], contextTokens: [128],
             weightFormats: [.bf16], memory: [], numa: .none, model: "tinyllama-1.1b", budget: Seconds(3.5),
             minimumTime: Seconds(2.5),
-            idleTime: Seconds(2)),
+            idleTime: Seconds(2), tuningTime: Seconds(6)),
         .standard: Suite(
             name: .standard, cpuMatrixEdges: [1_024, 2_048, 4_096], acceleratorMatrixEdges: [2_048, 4_096, 8_192],
             cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8],

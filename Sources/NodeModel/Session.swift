@@ -163,6 +163,9 @@ extension TrialRecord {
     /// The key of the note on bytes that are read but no part of the algorithm's.
     public static let paddingNote = "padding"
 
+    /// The note that says what is wrong with the tuning of its kernel.
+    public static let tuningWarningNote = "tuning_warning"
+
     /// Whether this is a read of all DRAM by all threads, the only bandwidth that is a ceiling for anything.
     ///
     /// Records from before there were variants are such reads.

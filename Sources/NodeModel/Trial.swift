@@ -64,11 +64,14 @@ public struct TrialFailure: Error, Hashable, CustomStringConvertible {
     public var status: TrialStatus
     /// Why, and what to do about it.
     public var reason: String
+    /// Whether a device had too little memory, so that less of the same may work.
+    public var isShortOfMemory: Bool
 
     /// Creates a failure.
-    public init(_ status: TrialStatus, _ reason: String) {
+    public init(_ status: TrialStatus, _ reason: String, isShortOfMemory: Bool = false) {
         self.status = status
         self.reason = reason
+        self.isShortOfMemory = isShortOfMemory
     }
 
     /// The status and the reason.

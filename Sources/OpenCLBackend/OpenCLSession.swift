@@ -9,6 +9,8 @@ public final class OpenCLSession {
     public let device: Device
     private let queue: DeviceQueue
     private let tuning: Tuning
+    /// What the search for the last workload's kernel found, where there was one.
+    private(set) var tuningResult: TuningResult?
 
     /// Opens the loader and a device.
     ///
@@ -52,21 +54,54 @@ public final class OpenCLSession {
     /// - Returns: The prepared workload; releasing it frees its buffers and kernels.
     /// - Throws: `TrialFailure` with the status the row gets.
     public func prepare(_ workload: Workload, seed: UInt32) throws -> any PreparedWorkload {
+        try prepare(workload, seed: seed, tuning: .seeds)
+    }
+
+    /// Makes a workload ready, its kernel shaped as told; what a search found is in ``tuningResult``.
+    func prepare(_ workload: Workload, seed: UInt32, tuning order: TuningOrder) throws -> any PreparedWorkload {
+        tuningResult = nil
         switch workload {
-        case .peak(.f32): return try PeakWorkload(queue: queue, device: device, tuning: tuning, seed: seed)
+        case .peak(let precision): return try peak(precision, seed: seed)
         case .readBandwidth(let bytes):
             return try ReadWorkload(bytes: bytes, queue: queue, device: device, tuning: tuning, seed: seed)
         case .gemm(let shape, .f32):
-            return try ProductWorkload(shape: shape, queue: queue, device: device, tuning: tuning, seed: seed)
+            let result = try ProductWorkload(
+                shape: shape, queue: queue, device: device, tuning: tuning, seed: seed)
+            tuningResult = try result.shapeKernel(order, TuningSpaces.product(shape, tuning))
+            return result
         case .decode(let step):
             return try DecodeWorkload(step: step, queue: queue, device: device, tuning: tuning, seed: seed)
+        case .stream(let stream) where stream.level == .dram || stream.level == nil:
+            let bytes = stream.bytesPerThread * stream.threads
+            guard stream.variant != .read else {
+                return try ReadWorkload(bytes: bytes, queue: queue, device: device, tuning: tuning, seed: seed)
+            }
+            return try StreamWorkload(
+                stream.variant, bytes: bytes, queue: queue, device: device, tuning: tuning, seed: seed)
         case .stream, .latency:
-            throw TrialFailure(.unsupported, "of memory the OpenCL kernels measure reads of DRAM only")
+            throw TrialFailure(.unsupported, "of memory the OpenCL kernels measure what a device's own memory serves")
         case .gemv(_, let format):
             throw TrialFailure(.unsupported, "the OpenCL kernels have no gemv yet, \(format.rawValue) or other")
-        case .peak(let precision), .gemm(_, let precision):
+        case .gemm(_, let precision):
             throw TrialFailure(
                 .unsupported, "\(workload.name.rawValue) in \(precision.rawValue); the OpenCL kernels have f32")
+        }
+    }
+
+    /// Why the device cannot do something; `nil` where it can.
+    package func missing(_ capability: Capability) -> String? { capability.missing(on: queue) }
+
+    /// What the device's own clock says of the last run, beside the wall clock.
+    func checkEvents() -> String { queue.checkEvents() }
+
+    private func peak(_ precision: Precision, seed: UInt32) throws -> any PreparedWorkload {
+        guard let format = RealFormat.all[precision] else {
+            throw TrialFailure(.unsupported, "the OpenCL kernels have no peak in \(precision.rawValue)")
+        }
+        switch precision {
+        case .f64: return try PeakWorkload<Double>(format, queue: queue, tuning: tuning, seed: seed)
+        case .f16: return try PeakWorkload<Float16>(format, queue: queue, tuning: tuning, seed: seed)
+        default: return try PeakWorkload<Float>(format, queue: queue, tuning: tuning, seed: seed)
         }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import NodeModel
+import OpenCLBackend
 
 /// What can compute.
 struct DevicesCommand: ParsableCommand {
@@ -10,12 +11,18 @@ struct DevicesCommand: ParsableCommand {
             EXAMPLES:
               nodewatt devices
               nodewatt devices --format json
+              nodewatt devices --probe
             """)
+
+    @Flag(help: "Find out what each OpenCL device can do, by building and running small kernels; takes some seconds.")
+    var probe = false
 
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let inventory = try NodeAssembly().allDevices()
+        let node = try NodeAssembly()
+        var inventory = node.allDevices()
+        if probe { inventory.devices = node.openCL.probed(inventory.devices) }
         if output.format == .json { return try printDocument(DevicesDocument(inventory)) }
         var table = TextTable([.left, .left, .left, .right, .right, .left, .left])
         table.add(["device", "name", "driver", "units", "memory", "kind", "attached to"])
@@ -28,7 +35,20 @@ struct DevicesCommand: ParsableCommand {
                 ].map(Terminal.printable))
         }
         table.lines.forEach { Terminal.line($0) }
+        if probe { inventory.devices.flatMap(Self.capabilities).forEach { Terminal.line($0) } }
         inventory.unavailable.forEach { Terminal.line(Terminal.printable("\($0.subject): \($0.reason)")) }
+    }
+
+    /// What a device can do, and why it cannot do the rest.
+    private static func capabilities(of device: Device) -> [String] {
+        let found = device.properties.filter { $0.key.hasPrefix("can_") }.sorted { $0.key < $1.key }
+        guard !found.isEmpty else { return [] }
+        func name(_ key: String) -> String { String(key.dropFirst(4).map { $0 == "_" ? " " : $0 }) }
+        let can = found.filter { $0.value == "yes" }.map { name($0.key) }
+        let cannot = found.filter { $0.value != "yes" }.map {
+            "  \(name($0.key)): " + String($0.value.prefix(160))
+        }
+        return ([device.id.rawValue + ": " + can.joined(separator: ", ")] + cannot).map(Terminal.printable)
     }
 }
 

@@ -7,6 +7,7 @@ import FoundationEssentials
 import History
 import HostProbe
 import NodeModel
+import OpenCLBackend
 
 /// The main job: discover, benchmark, meter, derive, store.
 struct RunCommand: ParsableCommand {
@@ -97,6 +98,11 @@ struct RunSetup {
         resultsDirectory = ResultsDirectory.resolve(command.results.results, environment: node.environment)
         let saves = !command.results.noSave && command.power.simulatedWatts == nil
         store = saves ? try HistoryStore(directory: resultsDirectory) : nil
+        if !command.selection.noTune {
+            node.openCL.tuning = TuningPolicy(
+                secondsPerDevice: suite.tuningTime, store: CacheFolder(environment: node.environment))
+        }
+        node.openCL.isInProcess = command.selection.inProcess
         let everything = node.allDevices()
         let inventory = try NodeAssembly.select(command.selection.device, from: everything)
         let meters = try node.meters(command.power)

@@ -82,6 +82,12 @@ struct SelectionOptions: ParsableArguments {
             """)
     var workingSet: Int?
 
+    @Flag(help: "Use the shapes of OpenCL kernels chosen by hand; do not look for better ones, nor use those found.")
+    var noTune = false
+
+    @Flag(help: ArgumentHelp("Run OpenCL kernels in this process, without isolation.", visibility: .hidden))
+    var inProcess = false
+
     @Option(help: "Seed of all random data.")
     var seed: UInt32 = 1
 

@@ -14,7 +14,7 @@ import statistics
 import sys
 import time
 
-from figures import FIGURES, GROUPS, NOISE
+from figures import ENUMERATION_SECONDS, FIGURES, GROUPS, NOISE
 from programs import LATE, NotUsable, Programs, rate_of
 
 # A register-only peak that changes by more than this within one measurement: something else was running.
@@ -215,6 +215,10 @@ def main():
             status = 130
     if entries:
         print_table(figures, entries)
+    if status == 0 and any(f.group == "OpenCL" for f in figures):
+        seconds = statistics.median(programs.enumeration_seconds(chosen.rounds))
+        print(f"Enumeration of {len(programs.devices)} OpenCL drivers: {seconds:.2f} s "
+              f"(at most {ENUMERATION_SECONDS:.1f} s wanted), median of {chosen.rounds}.")
     return status or (0 if any(e["ours"] for e in entries) else 2)
 
 

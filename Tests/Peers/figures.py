@@ -81,6 +81,30 @@ def vector_product(format):
         ("same_run", {"workload": "bandwidth", "shape": DRAM}, BYTES), wanted=0.95)
 
 
+def on_runtime(runtime, of_peak):
+    """What an OpenCL runtime for processors gets out of this one, against the register-only peak and other programs."""
+    device = f"--device {{{runtime}}}"
+    return [
+        Figure(f"{runtime} peak f32", "OpenCL", f"{device} --workload peak --precision f32", {"workload": "peak"}, FLOPS,
+               ("clpeak", runtime, "--compute-sp", r"float\d* *: *([\d.]+)"), of_peak=0.97),
+        Figure(f"{runtime} GEMM f32 2048", "OpenCL", f"{device} --workload gemm --precision f32 --shape 2048",
+               {"workload": "gemm"}, FLOPS, ("onednn", "f32", "2048x2048x2048"), of_peak=of_peak),
+        Figure(f"{runtime} DRAM read", "OpenCL", f"{device} cpu --workload bandwidth",
+               {"workload": "bandwidth", "device": "opencl.*"}, BYTES,
+               ("same_run", {"workload": "bandwidth", "device": "cpu"}, BYTES), wanted=0.93),
+    ]
+
+
+def isolated(runtime):
+    """What running a driver in a process of its own costs: against the same kernel in nodewatt's own process."""
+    options = f"--device {{{runtime}}} --workload gemm --precision f32 --shape 2048 --no-tune"
+    return Figure(f"{runtime} GEMM isolated", "OpenCL", options, {"workload": "gemm"}, FLOPS,
+                  ("in_process", runtime, options), wanted=0.99)
+
+
+# Seconds `nodewatt devices` may take once everything it reads is in memory.
+ENUMERATION_SECONDS = 1.5
+
 FIGURES = [
     *cubes("f32", wanted=1.00, of_peak=0.97),
     *cubes("bf16", wanted=1.00, of_peak=0.95),
@@ -91,12 +115,12 @@ FIGURES = [
     *map(vector_product, ("q8_0", "q4_0", "f16", "bf16")),
     read_of("DRAM", "", DRAM, wanted=1.00),
     *map(cache_read, ("L1", "L2", "L3")),
-    Figure("OpenCL peak f32", "OpenCL", "--device {opencl} --workload peak --precision f32", {"workload": "peak"},
-           FLOPS, ("clpeak", "--compute-sp", r"float\d* *: *([\d.]+)")),
-    Figure("OpenCL GEMM f32", "OpenCL", "--device {opencl} --workload gemm --precision f32 --shape 2048",
-           {"workload": "gemm"}, FLOPS, ("onednn", "f32", "2048x2048x2048")),
-    Figure("OpenCL DRAM read", "OpenCL", "--device {opencl} --workload bandwidth", {"workload": "bandwidth"}, BYTES,
-           ("likwid_read", "{bytes}")),
+    *on_runtime("PoCL", of_peak=0.93),
+    *on_runtime("Intel", of_peak=0.95),
+    Figure("Intel GEMM f16 2048", "OpenCL", "--device {Intel} --workload gemm --precision f16 --shape 2048",
+           {"workload": "gemm"}, FLOPS, ("onednn", "f32", "2048x2048x2048"), of_peak=0.80),
+    isolated("PoCL"),
+    isolated("Intel"),
 ]
 
 GROUPS = {

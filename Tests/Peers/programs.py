@@ -6,9 +6,12 @@ import os
 import pathlib
 import re
 import subprocess
+import time
 
 
 LATE = "did not end within"
+# OpenCL runtimes for processors, and what their platforms are called.
+RUNTIMES = {"PoCL": "Portable Computing Language", "Intel": "Intel(R) OpenCL"}
 
 
 class Reading:
@@ -79,30 +82,59 @@ class Programs:
     def __init__(self, nodewatt, peers):
         self.nodewatt, self.peers = nodewatt, pathlib.Path(peers)
         self.cpus = first_threads()
+        # The folder of setup_runtimes.sh with the OpenCL drivers, so that both runtimes show.
+        drivers = (self.peers / "../runtimes/vendors").resolve()
+        self.drivers = {"OCL_ICD_VENDORS": str(drivers)} if drivers.is_dir() else {}
         # With which of its builds a measurement was made.
         program = pathlib.Path(nodewatt)
         self.digest = hashlib.sha256(program.read_bytes()).hexdigest()[:16] if program.is_file() else ""
         self.packages = self.document("topology").get("packages", 1)
-        devices = self.document("devices").get("devices", [])
-        self.opencl = next((d["id"] for d in devices if d["backend"] == "opencl" and d["kind"] == "cpu"), None)
+        self.devices = self.runtimes()
         flags = pathlib.Path("/proc/cpuinfo").read_text()
         tests = (("avx512f", "load_avx512"), ("avx", "load_avx"))
         self.read_test = next((test for flag, test in tests if f" {flag} " in flags), "load")
 
     def document(self, command):
-        text = output_of([self.nodewatt, command, "--format", "json"], 60)
+        text = output_of([self.nodewatt, command, "--format", "json"], 60, **self.drivers)
         if isinstance(text, Reading):
             raise NotUsable(text.reason)
         return json.loads(text)
 
-    def session(self, options):
+    def runtimes(self):
+        """The device of each OpenCL runtime for processors, and the file of its driver, by the runtime's short name."""
+        found = {}
+        for device in self.document("devices").get("devices", []):
+            for short, platform in RUNTIMES.items():
+                if device["backend"] == "opencl" and device["kind"] == "cpu" and platform in (device["platform"] or ""):
+                    found.setdefault(short, (device["id"], device["properties"].get("icd", "")))
+        return found
+
+    def session(self, options, **variables):
         """The record of one run, or why there is none."""
-        if "{opencl}" in options and not self.opencl:
-            return Reading(reason="no OpenCL driver for this processor")
+        names = {short: device for short, (device, _) in self.devices.items()}
+        absent = [short for short in RUNTIMES if f"{{{short}}}" in options and short not in names]
+        if absent:
+            return Reading(reason=f"no {absent[0]} OpenCL runtime for this processor")
         command = [self.nodewatt, "run", "--no-save", "--quiet", "--format", "json", "--idle-seconds", "0",
                    "--trial-seconds", "1.5"]
-        text = output_of(command + options.format(opencl=self.opencl).split(), 900)
+        text = output_of(command + options.format(**names).split(), 900, **{**self.drivers, **variables})
         return text if isinstance(text, Reading) else json.loads(text)
+
+    def in_process(self, trial, runtime, options):
+        """The same trial without a worker, which takes a loader that shows one driver alone."""
+        options = options.replace(f"{{{runtime}}}", "opencl:0:0") + " --in-process"
+        session = self.session(options, OCL_ICD_VENDORS=self.devices[runtime][1])
+        return rate_of(session, {"workload": trial["workload"]}, "flops_per_second")
+
+    def enumeration_seconds(self, rounds):
+        """How long `nodewatt devices` takes, each time after one that read everything into memory."""
+        self.document("devices")
+        times = []
+        for _ in range(rounds):
+            start = time.monotonic()
+            self.document("devices")
+            times.append(time.monotonic() - start)
+        return times
 
     def peak(self, precision):
         """The register-only peak, about a second's work."""
@@ -135,9 +167,8 @@ class Programs:
         found = re.search(r"^MByte/s:\s+([\d.]+)", text, re.MULTILINE)
         return Reading(float(found[1]) * 1e6) if found else Reading(reason="likwid-bench printed no rate")
 
-    def clpeak(self, _, option, pattern):
-        platform, device = self.opencl.split(":")[1:]
-        text = output_of(["clpeak", "-p", platform, "-d", device, option], 300)
+    def clpeak(self, _, runtime, option, pattern):
+        text = output_of(["clpeak", "-p", "0", "-d", "0", option], 300, OCL_ICD_VENDORS=self.devices[runtime][1])
         if isinstance(text, Reading):
             return text
         rates = [float(rate) * 1e9 for rate in re.findall(pattern, text)]

@@ -86,11 +86,24 @@ int32_t nwcl_read(nwcl_session *session, nwcl_buffer *buffer, size_t offset, voi
 
 /// Enqueues `count` launches `repetitions` times in order and waits for the end.
 ///
-/// `start_ns` and `end_ns` receive CLOCK_MONOTONIC before the first enqueue and after clFinish. A queue is never let
-/// grow beyond 16,384 launches; before that it is drained.
+/// The first 64 launches at most are enqueued behind a user event, where the runtime has them: `start_ns` receives
+/// CLOCK_MONOTONIC when that gate opens (or before the first launch), `end_ns` after clFinish. A queue is never let grow
+/// beyond 16,384 launches; before that it is drained.
 int32_t nwcl_run(
     nwcl_session *session, const nwcl_launch *launches, size_t count, uint64_t repetitions, uint64_t *start_ns,
     uint64_t *end_ns);
+
+/// The device's own times of one launch (CL_PROFILING_COMMAND_*), in nanoseconds of its clock, and the wall clock's.
+typedef struct {
+    uint64_t queued_ns;
+    uint64_t submitted_ns;
+    uint64_t started_ns;
+    uint64_t ended_ns;
+    uint64_t wall_ns;
+} nwcl_times;
+
+/// Runs one launch on a queue of its own that keeps times, and waits for its end.
+int32_t nwcl_profile(nwcl_session *session, const nwcl_launch *launch, nwcl_times *times);
 
 /// The name of an OpenCL error code, such as `CL_OUT_OF_RESOURCES`.
 const char *nwcl_error_name(int32_t status);
@@ -99,6 +112,10 @@ const char *nwcl_error_name(int32_t status);
 /// standard error, so that nothing a driver prints can mix with the protocol; −1 on failure. Closes every other
 /// inherited file first, so it belongs at the very start of a process.
 int32_t nwcl_take_standard_output(void);
+
+/// Lets a child use at most `bytes` of memory of its own (RLIMIT_DATA), and makes it the first process the kernel ends
+/// when memory runs out. What the system refuses stays as it was. Call before the child loads a driver.
+void nwcl_contain(int32_t pid, uint64_t bytes);
 
 /// Ends this process when its parent process does, even while a driver call hangs (Linux PR_SET_PDEATHSIG).
 void nwcl_die_with_parent(void);

@@ -6,6 +6,8 @@ import OpenCLKernels
 final class DeviceQueue {
     private let handle: OpaquePointer
     private let report: StepReport
+    /// What was run last, to be looked at by the device's own clock.
+    private var lastLaunches: [Launch] = []
 
     /// Opens a device of the loader in this process.
     init(platform: Int, device: Int, report: @escaping StepReport) throws {
@@ -19,8 +21,8 @@ final class DeviceQueue {
 
     deinit { nwcl_close(handle) }
 
-    /// Builds the sources with the options; announced, since compilers crash and hang.
-    func build(_ names: [String], options: [String]) throws -> Program {
+    /// Builds the sources with macros and other flags; announced, since compilers crash and hang.
+    func build(_ names: [String], options: [String], flags: [String] = []) throws -> Program {
         let source = try names.map { name in
             guard let text = OpenCLKernels.source(name) else {
                 throw TrialFailure(.failed, "no OpenCL source is named \(name)")
@@ -29,7 +31,7 @@ final class DeviceQueue {
         }.joined(separator: "\n")
         let label = names.joined(separator: "+")
         report("building \(label)", .build)
-        let text = options.map { "-D \($0)" }.joined(separator: " ")
+        let text = (flags + options.map { "-D \($0)" }).joined(separator: " ")
         var program: OpaquePointer?
         var log = [CChar](repeating: 0, count: 2048)
         let status = nwcl_build(handle, source, text, &program, &log, log.count)
@@ -83,6 +85,7 @@ final class DeviceQueue {
     @discardableResult
     func run(_ launches: [Launch], repetitions: Int = 1) throws -> TimedBatch {
         guard repetitions > 0 else { throw TrialFailure(.failed, "\(repetitions) repetitions: expected at least 1") }
+        lastLaunches = launches
         let raw = launches.map(\.raw)
         var start: UInt64 = 0
         var end: UInt64 = 0
@@ -92,6 +95,21 @@ final class DeviceQueue {
         return TimedBatch(
             start: MonotonicInstant(nanoseconds: start), end: MonotonicInstant(nanoseconds: end),
             repetitions: repetitions)
+    }
+
+    /// Runs what was run last once more by the device's own clock.
+    ///
+    /// - Returns: The verdict of ``EventCheck``, or why there is none.
+    func checkEvents() -> String {
+        var all: [EventTimes] = []
+        for launch in lastLaunches {
+            var raw = launch.raw
+            var times = nwcl_times()
+            let status = nwcl_profile(handle, &raw, &times)
+            guard status == 0 else { return "none: \(String(cString: nwcl_error_name(status))) (\(status))" }
+            all.append(EventTimes(times))
+        }
+        return EventCheck.verdict(all)
     }
 
     /// Announces a step.

@@ -89,6 +89,10 @@ enum DeviceScan {
         result.properties = PropertyTable.read(properties)
         var unusable: String?
         if properties.integer(.available) == 0 { unusable = "the driver reports it as not available" }
+        let essentials: [DeviceProperty] = [.type, .computeUnits, .maximumWorkGroupSize, .globalMemory]
+        if essentials.contains(where: { properties.integer($0) == nil }) || properties.text(.name) == nil {
+            unusable = "the driver's answers about it have lengths that cannot be, or there are none"
+        }
         if properties.integer(.compilerAvailable) == 0 { unusable = "the driver has no compiler for OpenCL C" }
         return ScannedDevice(index: device, device: result, unusable: unusable)
     }

@@ -12,7 +12,8 @@ enum OpenCLStatus {
         // CL_MEM_OBJECT_ALLOCATION_FAILURE, CL_OUT_OF_HOST_MEMORY: a matter of size, not a defect of the device.
         let tooLarge = status == -4 || status == -6
         let name = String(cString: nwcl_error_name(status))
-        throw TrialFailure(tooLarge ? .skipped : .failed, "\(action()): \(name) (\(status))")
+        throw TrialFailure(
+            tooLarge ? .skipped : .failed, "\(action()): \(name) (\(status))", isShortOfMemory: tooLarge)
     }
 }
 

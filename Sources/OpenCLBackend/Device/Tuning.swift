@@ -27,24 +27,6 @@ struct Tuning {
         let sizes = [512, 256, 128, 64, 32].filter { $0 <= best && $0 <= maximumGroup }
         return sizes + [1]
     }
-
-    /// The register tile of a product on processors: as many accumulators as registers allow.
-    ///
-    /// Vectors of 16 lanes come with 32 registers; of 8 or fewer lanes at least 16 are there.
-    var productTile: (rows: Int, vectors: Int) { lanes == 16 ? (6, 4) : (6, 2) }
-
-    /// The run of k between two visits to a tile of C.
-    ///
-    /// Its panel of B takes 512 KiB at 16 lanes, 128 KiB at 8, half of the second-level caches such processors have.
-    /// Shorter runs fit a first-level cache but read C again, which costs more than it saves.
-    var productRun: Int { 2_048 }
-
-    /// How many panels of A and of B one item multiplies.
-    ///
-    /// Neighbouring items share a panel of B; many small items balance the load of runtimes that hand them out in runs.
-    func productBlock(left: Int, right: Int) -> (left: Int, right: Int) {
-        (left + 1) / 2 * right >= units * 64 ? (2, 1) : (1, 1)
-    }
 }
 
 extension DeviceQueue {

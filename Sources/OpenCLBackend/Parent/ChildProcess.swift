@@ -1,3 +1,4 @@
+import COpenCL
 import Glibc
 import NodeModel
 
@@ -27,10 +28,15 @@ final class ChildProcess {
     private var errorsOpen = true
     private var exitStatus: Int32?
 
-    /// Starts a program.
+    /// What the child may use, and at most used, in bytes of memory.
+    private let memoryLimit: Int
+    private var memoryUsed = 0
+
+    /// Starts a program that may use so much memory of its own.
     ///
     /// - Throws: `TrialFailure` when it cannot be started.
-    init(executable: String, arguments: [String], environment: [String: String]) throws {
+    init(executable: String, arguments: [String], environment: [String: String], memoryLimit: Int) throws {
+        self.memoryLimit = memoryLimit
         let ends = try ChildEnds()
         do {
             pid = try ends.spawn(executable, arguments: [executable] + arguments, environment: environment)
@@ -38,6 +44,7 @@ final class ChildProcess {
             ends.closeAll()
             throw error
         }
+        nwcl_contain(pid, UInt64(memoryLimit))
         ends.closeChildEnds()
         (input, output, errors) = (ends.input.parent, ends.output.parent, ends.errors.parent)
     }
@@ -124,8 +131,12 @@ final class ChildProcess {
     private func reap(until deadline: MonotonicInstant) {
         while exitStatus == nil {
             var status: Int32 = 0
-            let result = waitpid(pid, &status, WNOHANG)
-            if result == pid { exitStatus = status }
+            var usage = rusage()
+            let result = wait4(pid, &status, WNOHANG, &usage)
+            if result == pid {
+                exitStatus = status
+                memoryUsed = usage.ru_maxrss * 1_024
+            }
             // Somebody else reaped it: how it ended cannot be known, but it has.
             if result < 0 && errno == ECHILD { exitStatus = 0 }
             guard exitStatus == nil, deadline.since(.now).rawValue > 0 else { return }
@@ -139,8 +150,11 @@ final class ChildProcess {
         reap(until: patience)
         guard let exitStatus else { return "closed its output" }
         let signal = exitStatus & 0x7f
-        if signal != 0 { return "was ended by \(SignalName.of(signal))" }
-        return "exited with status \(exitStatus >> 8 & 0xff)"
+        let how =
+            signal != 0 ? "was ended by \(SignalName.of(signal))" : "exited with status \(exitStatus >> 8 & 0xff)"
+        // Some of the limit always goes to what is mapped but not in use.
+        guard memoryUsed > memoryLimit / 10 * 9 else { return how }
+        return how + " having used the \(memoryLimit >> 20) MiB of memory it was allowed"
     }
 }
 

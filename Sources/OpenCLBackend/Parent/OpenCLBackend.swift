@@ -9,6 +9,14 @@ public final class OpenCLBackend: ComputeBackend {
     private let environment: [String: String]
     private let limits: WorkerLimits
     private var places: [DeviceID: DevicePlace] = [:]
+    private var tunings: [DeviceID: DeviceTuning] = [:]
+    /// Whether workloads run in this process, to look for defects and to see what isolation costs.
+    ///
+    /// A driver that crashes then takes all down; right only where the loader shows a single driver.
+    public var isInProcess = false
+    /// How much time goes into the shapes of kernels; set before the first workload is prepared.
+    public var tuning = TuningPolicy()
+    private lazy var caches = CompilerCaches(environment: environment)
 
     /// Makes the backend; nothing is started yet.
     ///
@@ -52,8 +60,7 @@ public final class OpenCLBackend: ComputeBackend {
         var reason: String?
         for environment in source.environments {
             do {
-                let connection = try WorkerConnection(
-                    launch, environment: environment, driver: source.label, limits: limits)
+                let connection = try connect(environment, driver: source.label)
                 guard case .scanned(let result) = try connection.request(.enumerate) else {
                     throw connection.unexpected()
                 }
@@ -90,13 +97,55 @@ public final class OpenCLBackend: ComputeBackend {
         guard let place = places[device.id] else {
             throw TrialFailure(.failed, "there is no OpenCL device \(device.id); `nodewatt devices` lists them")
         }
-        let connection = try WorkerConnection(
-            launch, environment: place.environment, driver: place.name, limits: limits)
+        let connection = try connect(place.environment, driver: place.name)
+        var tuned = tunings[device.id] ?? DeviceTuning(tuning, device: device)
+        let order = tuned.order(for: plan.workload)
         let request = WorkerRequest.prepare(
-            workload: plan.workload, platform: place.platform, device: place.device, seed: seed)
-        guard case .prepared(let work, let notes) = try connection.request(request) else {
+            workload: plan.workload, platform: place.platform, device: place.device, seed: seed, tuning: order)
+        guard case .prepared(let work, let notes, let result) = try connection.request(request) else {
             throw connection.unexpected()
         }
-        return RemoteWorkload(connection: connection, work: work, notes: notes)
+        let more = tuned.finish(plan.workload, order, result)
+        tunings[device.id] = tuned
+        return RemoteWorkload(connection: connection, work: work, notes: notes.merging(more) { $1 })
+    }
+
+    /// Finds out what devices can do by building and running a kernel of a few lines for each capability.
+    ///
+    /// - Parameter devices: Devices of this backend; others are returned as they are.
+    /// - Returns: The devices with properties `can_half`, `can_double` … of `yes`, or `no: ` and why.
+    public func probed(_ devices: [Device]) -> [Device] {
+        devices.map { device in
+            guard let place = places[device.id] else { return device }
+            var device = device
+            var connection: WorkerConnection?
+            for capability in Capability.allCases {
+                let missing = probe(capability, place, &connection)
+                device.properties["can_\(capability.rawValue)"] = missing.map { "no: \($0)" } ?? "yes"
+            }
+            return device
+        }
+    }
+
+    /// One capability, by the worker of the ones before as long as it lives: compilers crash over what they do not know.
+    private func probe(_ capability: Capability, _ place: DevicePlace, _ connection: inout WorkerConnection?)
+        -> String?
+    {
+        do {
+            let worker = try connection ?? connect(place.environment, driver: place.name)
+            connection = worker
+            let request = WorkerRequest.probe(
+                capability: capability, platform: place.platform, device: place.device)
+            guard case .probed(let missing) = try worker.request(request) else { throw worker.unexpected() }
+            return missing.map { CleanText.line($0, limit: 300) }
+        } catch {
+            connection = nil
+            return (error as? TrialFailure)?.reason ?? "\(error)"
+        }
+    }
+
+    private func connect(_ environment: [String: String], driver: String) throws -> WorkerConnection {
+        try WorkerConnection(
+            launch, environment: environment.merging(caches.environment) { $1 }, driver: driver, limits: limits)
     }
 }

@@ -4,6 +4,9 @@ import NodeModel
 ///
 /// After a failure every further request fails with the same reason.
 final class WorkerConnection {
+    /// Without Swift's own crash report: it would push the driver's last words out, and delay the end.
+    private static let settings = ["SWIFT_BACKTRACE": "enable=no"]
+
     private let child: ChildProcess
     private let driver: String
     private let limits: WorkerLimits
@@ -20,7 +23,9 @@ final class WorkerConnection {
     /// - Throws: `TrialFailure` when the program cannot be started.
     init(_ launch: WorkerLaunch, environment: [String: String], driver: String, limits: WorkerLimits) throws {
         child = try ChildProcess(
-            executable: launch.executable, arguments: launch.arguments, environment: environment)
+            executable: launch.executable, arguments: launch.arguments,
+            environment: environment.merging(Self.settings) { $1 },
+            memoryLimit: limits.memoryBytes ?? MemoryGuard.availableHostBytes.map { $0 / 10 * 9 } ?? Int.max)
         self.driver = driver
         self.limits = limits
         isCancelled = launch.isCancelled
@@ -57,7 +62,7 @@ final class WorkerConnection {
                 limit = limits.limit(kind) + (kind == .batch ? allowance : .zero)
             case .failed(let status, let reason):
                 throw TrialFailure(status, "\(driver): \(CleanText.line(reason, limit: 2_000))")
-            case .scanned, .prepared, .ran, .verified:
+            case .scanned, .probed, .prepared, .ran, .verified:
                 return reply
             }
         }

@@ -16,6 +16,8 @@ public struct WorkerLimits: Hashable, Sendable {
     public var verify: Seconds = Seconds(120)
     /// One request, however many steps it announces.
     public var request: Seconds = Seconds(600)
+    /// The memory of its own a worker may use, in bytes; by default nine tenths of what was available when it started.
+    public var memoryBytes: Int?
     /// How long a worker whose input was closed may take to end by itself.
     public var grace: Seconds = Seconds(2)
 

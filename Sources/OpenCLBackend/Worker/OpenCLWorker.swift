@@ -51,16 +51,13 @@ struct WorkerServer {
         switch request {
         case .enumerate:
             return .scanned(result: DeviceScan.run(report: report))
-        case .prepare(let workload, let platform, let device, let seed):
-            prepared = nil
+        case .probe(let capability, let platform, let device):
             let session = try OpenCLSession(platform: platform, device: device, report: report)
-            self.session = session
-            let result = try session.prepare(workload, seed: seed)
-            // PoCL compiles a kernel when it is first enqueued, so the first run belongs to the preparation.
-            report("first run of \(workload.name.rawValue)", .build)
-            _ = try result.run(repetitions: 1)
-            prepared = result
-            return .prepared(work: result.work, notes: result.notes)
+            return .probed(missing: session.missing(capability))
+        case .prepare(let workload, let platform, let device, let seed, let tuning):
+            prepared = nil
+            let place = Place(platform: platform, device: device, seed: seed, tuning: tuning)
+            return try HalvedWorkload.first(workload) { try prepare($0, place, report) }
         case .run(let repetitions):
             let workload = try current()
             report("\(repetitions) timed repetitions", .batch)
@@ -70,6 +67,28 @@ struct WorkerServer {
             report("checking results", .verify)
             return .verified(verification: try workload.verify())
         }
+    }
+
+    /// Where and how a workload is prepared.
+    private struct Place {
+        var platform, device: Int
+        var seed: UInt32
+        var tuning: TuningOrder
+    }
+
+    private mutating func prepare(_ workload: Workload, _ place: Place, _ report: @escaping StepReport) throws
+        -> WorkerReply
+    {
+        let session = try OpenCLSession(platform: place.platform, device: place.device, report: report)
+        self.session = session
+        let result = try session.prepare(workload, seed: place.seed, tuning: place.tuning)
+        // PoCL compiles a kernel when it is first enqueued, so the first run belongs to the preparation.
+        report("first run of \(workload.name.rawValue)", .build)
+        _ = try result.run(repetitions: 1)
+        prepared = result
+        report("one run by the device's own clock", .batch)
+        let notes = result.notes.merging(["event clock": session.checkEvents()]) { $1 }
+        return .prepared(work: result.work, notes: notes, tuned: session.tuningResult)
     }
 
     private func current() throws -> any PreparedWorkload {

@@ -18,12 +18,13 @@ public enum StepKind: String, Codable, Sendable, CaseIterable {
 }
 
 /// The version both sides of the pipe must speak.
-let protocolVersion = 1
+let protocolVersion = 2
 
 /// What the parent asks for: one JSON object on one line.
 enum WorkerRequest: Codable, Sendable {
     case enumerate
-    case prepare(workload: Workload, platform: Int, device: Int, seed: UInt32)
+    case probe(capability: Capability, platform: Int, device: Int)
+    case prepare(workload: Workload, platform: Int, device: Int, seed: UInt32, tuning: TuningOrder)
     case run(repetitions: Int)
     case verify
 }
@@ -32,7 +33,8 @@ enum WorkerRequest: Codable, Sendable {
 enum WorkerReply: Codable, Sendable {
     case step(name: String, kind: StepKind)
     case scanned(result: ScanResult)
-    case prepared(work: Work, notes: [String: String])
+    case probed(missing: String?)
+    case prepared(work: Work, notes: [String: String], tuned: TuningResult?)
     case ran(batch: TimedBatch)
     case verified(verification: Verification)
     case failed(status: TrialStatus, reason: String)

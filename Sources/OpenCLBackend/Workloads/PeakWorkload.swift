@@ -1,8 +1,25 @@
 import Analysis
 import NodeModel
 
-/// The register-only ceiling in f32.
-final class PeakWorkload: PreparedWorkload {
+/// How a format is written in OpenCL C, and what a device must be able to do to compute in it.
+struct RealFormat {
+    var type: String
+    var bytes: Int
+    var macro: [String]
+    var needs: Capability?
+
+    static let all: [Precision: RealFormat] = [
+        .f64: RealFormat(type: "double", bytes: 8, macro: ["NEEDS_DOUBLE"], needs: .double),
+        .f32: RealFormat(type: "float", bytes: 4, macro: [], needs: nil),
+        .f16: RealFormat(type: "half", bytes: 2, macro: ["NEEDS_HALF"], needs: .half),
+    ]
+
+    /// A vector type of so many elements.
+    func vector(_ lanes: Int) -> String { lanes == 1 ? type : "\(type)\(lanes)" }
+}
+
+/// The register-only ceiling of multiply-adds in f64, f32 or f16.
+final class PeakWorkload<Value: BinaryFloatingPoint & BitwiseCopyable>: PreparedWorkload {
     let work: Work
     let notes: [String: String]
     private let queue: DeviceQueue
@@ -10,31 +27,52 @@ final class PeakWorkload: PreparedWorkload {
     private let results: Buffer
     private let launch: Launch
     private let steps: Int
-    private let starts: [Float]
-    private let addends: [Float]
+    /// The chain each element of the arrays belongs to, as an index of ``starts``.
+    private let origin: [Int]
+    private let starts: [Value]
+    private let addends: [Value]
     private var hasRun = false
 
-    init(queue: DeviceQueue, device: Device, tuning: Tuning, seed: UInt32) throws {
+    /// Makes a peak ready.
+    ///
+    /// - Parameters:
+    ///   - format: How `Value` is written in OpenCL C.
+    ///   - queue: The device.
+    ///   - tuning: How its kernels are shaped.
+    ///   - seed: The seed of starts and addends.
+    /// - Throws: `TrialFailure`, unsupported where the device has no such arithmetic.
+    init(_ format: RealFormat, queue: DeviceQueue, tuning: Tuning, seed: UInt32) throws {
+        try format.needs?.require(on: queue)
         self.queue = queue
         filler = try Filler(queue: queue)
-        // Twelve chains and their addends fill 24 of 32 vector registers and hide 6 cycles on two ports.
-        let chains = tuning.isProcessor ? (tuning.lanes == 16 ? 12 : 6) : 8
-        let type = tuning.isProcessor ? "float\(tuning.lanes)" : "float"
+        let shape = tuning.peakShape(bytes: format.bytes)
+        let type = format.vector(shape.lanes)
         let (program, local) = try queue.build(
-            ["peak"], kernels: ["peak_fma"], options: ["FLOATV=\(type)", "CHAINS=\(chains)"],
+            ["peak"], kernels: ["peak_fma"], options: ["REALV=\(type)", "CHAINS=\(shape.chains)"] + format.macro,
             localSizes: tuning.localSizes(from: 256))
-        let groups = tuning.isProcessor ? tuning.units * 8 : tuning.units * 16
-        let count = groups * local * chains * tuning.lanes
-        steps = tuning.isProcessor ? 65_536 : 8_192
-        starts = (0..<count).map { PeakCheck.start(seed: seed, index: $0) }
-        addends = (0..<count).map { PeakCheck.addend(seed: seed, index: $0) }
-        results = try queue.buffer(bytes: count * 4)
+        let group = local * shape.chains * shape.lanes
+        let count = shape.groups * group
+        steps = shape.steps
+        // All groups follow the same chains, so that few have to be followed on the host however many there are.
+        let (items, lanes) = (shape.groups * local, shape.lanes)
+        let chains = (0..<count).map { element in
+            let (vector, lane) = element.quotientAndRemainder(dividingBy: lanes)
+            let (chain, item) = vector.quotientAndRemainder(dividingBy: items)
+            return (chain * local + item % local) * lanes + lane
+        }
+        origin = chains
+        let first = (0..<group).map { Value(PeakCheck.start(seed: seed, index: $0)) }
+        let second = (0..<group).map { Value(PeakCheck.addend(seed: seed, index: $0)) }
+        (starts, addends) = (first, second)
+        results = try queue.buffer(bytes: count * format.bytes)
         let kernel = try program.kernel(
-            "peak_fma", .buffer(try queue.buffer(starts)), .buffer(try queue.buffer(addends)), .buffer(results),
-            .uint(steps))
-        launch = Launch(kernel: kernel, groups: [groups], local: [local])
+            "peak_fma", .buffer(try queue.buffer(chains.map { first[$0] })),
+            .buffer(try queue.buffer(chains.map { second[$0] })), .buffer(results), .uint(steps))
+        launch = Launch(kernel: kernel, groups: [shape.groups], local: [local])
         work = Work(flops: Flops(2 * Double(count) * Double(steps)))
-        notes = ["kernel": "\(chains) chains of \(type), \(local) items a group", "options": program.options]
+        notes = [
+            "kernel": "\(shape.chains) chains of \(type), \(local) items a group", "options": program.options,
+        ]
     }
 
     func run(repetitions: Int) throws -> TimedBatch {
@@ -54,7 +92,34 @@ final class PeakWorkload: PreparedWorkload {
     }
 
     private func check() throws -> Verification {
-        let values = try queue.read(results, Float.self, count: starts.count)
-        return PeakCheck.follow(steps: steps, starts: starts, addends: addends, results: values)
+        let values = try queue.read(results, Value.self, count: origin.count)
+        let first = starts.indices.map { values[owners[$0]] }
+        let followed = PeakCheck.follow(steps: steps, starts: starts, addends: addends, results: first)
+        // Compared as bits: a NaN differs from itself.
+        let wrong = values.indices.first { bits(values[$0]) != bits(first[origin[$0]]) }
+        guard let wrong, followed.passed else { return followed }
+        return Verification(
+            passed: false, method: followed.method, worst: .infinity,
+            detail: "element \(wrong) is \(values[wrong]), other groups have \(first[origin[wrong]])")
+    }
+
+    private func bits(_ value: Value) -> UInt64 { UInt64(truncatingIfNeeded: Double(value).bitPattern) }
+
+    /// An element of each chain.
+    private lazy var owners: [Int] = {
+        var result = [Int](repeating: 0, count: starts.count)
+        for (element, chain) in origin.enumerated().reversed() { result[chain] = element }
+        return result
+    }()
+}
+
+extension Tuning {
+    /// The shape of a peak: the lanes of an item's vectors, its chains, steps, and the work-groups of a run.
+    func peakShape(bytes: Int) -> (lanes: Int, chains: Int, steps: Int, groups: Int) {
+        guard isProcessor else { return (1, 8, 65_536, units * 16) }
+        // As many elements as one of their registers holds. Twelve chains and their addends fill 24 of 32 registers and
+        // hide 6 cycles on two ports.
+        let wide = lanes == 16
+        return (min(lanes * 4 / bytes, 16), wide ? 12 : 6, 1 << 19, units * 16)
     }
 }

@@ -1,21 +1,28 @@
 import Analysis
 import NodeModel
 
-/// C = A·B in f32, row-major in and out; packing, where a device's kernels pack, is part of the timed product.
+/// C = A·B in f32, row-major in and out.
+///
+/// Where a device's kernels pack, B is packed ahead of time, as inference engines pack weights and the CPU's own kernels
+/// do; A is packed inside the timed product.
 final class ProductWorkload: PreparedWorkload {
     let work: Work
-    let notes: [String: String]
+    private(set) var notes: [String: String] = [:]
     private let shape: GEMMShape
     private let queue: DeviceQueue
     private let filler: Filler
     private let a: Buffer
     private let b: Buffer
     private let c: Buffer
-    private let launches: [Launch]
+    private let kernels: ProductKernels
+    private var launches: [Launch] = []
+    /// What has to run once for each B.
+    private var ahead: [Launch] = []
     private let keys: (a: UInt32, b: UInt32)
     private let seed: UInt32
     private var hasRun = false
 
+    /// Allocates and fills the operands; the kernel is still to be shaped.
     init(shape: GEMMShape, queue: DeviceQueue, device: Device, tuning: Tuning, seed: UInt32) throws {
         guard [shape.m, shape.n, shape.k].allSatisfy({ (1...65_536).contains($0) }) else {
             throw TrialFailure(.unsupported, "\(shape): each dimension must be between 1 and 65536")
@@ -31,21 +38,75 @@ final class ProductWorkload: PreparedWorkload {
         a = try queue.buffer(bytes: 4 * shape.m * shape.k)
         b = try queue.buffer(bytes: 4 * shape.k * shape.n)
         c = try queue.buffer(bytes: 4 * shape.m * shape.n)
-        let operandsOnDevice = ProductKernels.Operands(a: a, b: b, c: c, shape: shape)
-        let kernels =
-            try tuning.isProcessor
-            ? ProductKernels.panels(operandsOnDevice, queue: queue, tuning: tuning)
-            : ProductKernels.tiles(operandsOnDevice, queue: queue, device: device, tuning: tuning)
-        launches = kernels.launches
-        notes = kernels.notes
+        kernels = ProductKernels(a: a, b: b, c: c, shape: shape, queue: queue, tuning: tuning)
         work = Work(flops: shape.flops, bytes: Double(operands))
         try fill(.uniform)
+    }
+
+    /// Chooses the shape of the kernel.
+    ///
+    /// - Parameters:
+    ///   - order: How.
+    ///   - space: Among which.
+    /// - Returns: What a search found; `nil` where none was asked for.
+    /// - Throws: `TrialFailure` when no shape works.
+    func shapeKernel(_ order: TuningOrder, _ space: TuningSpace) throws -> TuningResult? {
+        switch order {
+        case .seeds: try takeFirst(of: space.seeds)
+        case .use(let parameters):
+            let isRight = (try? rate(parameters, effort: 0)) != nil
+            try takeFirst(of: (isRight ? [parameters] : []) + space.seeds)
+        case .search(let seconds):
+            let result = Tuner(space, budget: seconds, now: { .now }).search(rate)
+            try takeFirst(of: result.best.map { [$0.parameters] } ?? space.seeds)
+            return result
+        }
+        return nil
+    }
+
+    private func takeFirst(of candidates: [KernelParameters]) throws {
+        var last = TrialFailure(.failed, "no shape of the kernel is known")
+        for parameters in candidates {
+            do {
+                let built = try kernels.build(parameters)
+                (launches, ahead, notes) = (built.launches, built.ahead, built.notes)
+                return try runAhead(ahead)
+            } catch let failure as TrialFailure {
+                last = failure
+            }
+        }
+        throw last
+    }
+
+    /// How long a candidate of a search is timed at least, for each unit of effort.
+    private static let timedSeconds = 0.05
+
+    private func runAhead(_ launches: [Launch]) throws {
+        if !launches.isEmpty { try queue.run(launches) }
+    }
+
+    /// Builds the kernel in a shape, checks what it computes, and times it.
+    private func rate(_ parameters: KernelParameters, effort: Int) throws -> Double {
+        let built = try kernels.build(parameters)
+        try filler.poison(c)
+        queue.announce("first run with \(parameters)", .build)
+        try runAhead(built.ahead)
+        let first = try queue.run(built.launches)
+        queue.announce("checking \(parameters)", .verify)
+        let check = try sampled()
+        guard check.passed else { throw TrialFailure(.failed, "wrong results: \(check.detail ?? check.method)") }
+        guard effort > 0 else { return 0 }
+        queue.announce("timing \(parameters)", .batch)
+        let wanted = Self.timedSeconds * Double(effort) / max(first.secondsPerRepetition.rawValue, 1e-6)
+        let timed = try queue.run(built.launches, repetitions: Int(min(max(wanted, 1), 10_000)))
+        return (shape.flops / timed.secondsPerRepetition).rawValue
     }
 
     private func fill(_ kind: FillKind) throws {
         queue.announce("filling the operands of \(shape)", .prepare)
         try filler.fill(a, kind, count: shape.m * shape.k, key: keys.a)
         try filler.fill(b, kind, count: shape.k * shape.n, key: keys.b)
+        try runAhead(ahead)
     }
 
     func run(repetitions: Int) throws -> TimedBatch {
@@ -96,74 +157,77 @@ final class ProductWorkload: PreparedWorkload {
 }
 
 /// The two ways to multiply: panels for processors, tiles in local memory for GPUs.
-enum ProductKernels {
-    struct Operands {
-        let a: Buffer
-        let b: Buffer
-        let c: Buffer
-        let shape: GEMMShape
-    }
+struct ProductKernels {
+    let a: Buffer
+    let b: Buffer
+    let c: Buffer
+    let shape: GEMMShape
+    let queue: DeviceQueue
+    let tuning: Tuning
 
     struct Built {
+        /// What has to run once for each B.
+        var ahead: [Launch] = []
         let launches: [Launch]
         let notes: [String: String]
     }
 
-    static func panels(_ operands: Operands, queue: DeviceQueue, tuning: Tuning) throws -> Built {
-        let shape = operands.shape
-        let (rows, vectors) = tuning.productTile
-        let columns = vectors * tuning.lanes
-        let program = try queue.build(
-            ["product_panels"],
-            options: ["V=\(tuning.lanes)", "MR=\(rows)", "NV=\(vectors)", "KC=\(tuning.productRun)"])
-        let left = (shape.m + rows - 1) / rows
-        let right = (shape.n + columns - 1) / columns
-        let packedA = try queue.buffer(bytes: 4 * left * rows * shape.k)
-        let packedB = try queue.buffer(bytes: 4 * right * columns * shape.k)
-        let run = 256
-        let runs = (shape.k + run - 1) / run
-        let block = tuning.productBlock(left: left, right: right)
-        let one = [1, 1]
-        let launches = [
-            Launch(
-                kernel: try program.kernel(
-                    "pack_rows", .buffer(operands.a), .buffer(packedA), .uint(shape.m), .uint(shape.k), .uint(run)),
-                groups: [left, runs], local: one),
-            Launch(
-                kernel: try program.kernel(
-                    "pack_columns", .buffer(operands.b), .buffer(packedB), .uint(shape.n), .uint(shape.k), .uint(run)),
-                groups: [right, runs], local: one),
-            Launch(
-                kernel: try program.kernel(
-                    "multiply_panels", .buffer(packedA), .buffer(packedB), .buffer(operands.c), .uint(shape.m),
-                    .uint(shape.n), .uint(shape.k), .uint(block.left), .uint(block.right)),
-                groups: [(left + block.left - 1) / block.left, (right + block.right - 1) / block.right], local: one),
-        ]
-        let notes = ["kernel": "packed panels, \(rows)x\(columns) register tile", "options": program.options]
-        return Built(launches: launches, notes: notes)
+    /// The rows or columns of k that one item packs.
+    private static let packedRun = 256
+
+    /// Builds the kernels in a shape.
+    ///
+    /// - Throws: `TrialFailure` when they cannot be built or run.
+    func build(_ parameters: KernelParameters) throws -> Built {
+        try tuning.isProcessor ? panels(parameters) : tiles(parameters)
     }
 
-    static func tiles(_ operands: Operands, queue: DeviceQueue, device: Device, tuning: Tuning) throws -> Built {
-        let shape = operands.shape
-        var widths = [16, 8, 4, 1].filter { $0 * $0 <= tuning.maximumGroup }
-        // Small products need the smaller tile to give every unit work.
-        if ((shape.m + 127) / 128) * ((shape.n + 127) / 128) < tuning.units, widths.count > 2 { widths.removeFirst() }
-        for width in widths {
-            let depth = width == 16 ? 16 : 8
-            let program = try queue.build(["product_tiles"], options: ["W=\(width)", "TK=\(depth)"])
-            let kernel = try program.kernel(
-                "multiply_tiles", .buffer(operands.a), .buffer(operands.b), .buffer(operands.c), .uint(shape.m),
-                .uint(shape.n), .uint(shape.k))
-            guard kernel.workGroupSize >= width * width else { continue }
-            let tile = 8 * width
-            let launch = Launch(
-                kernel: kernel, groups: [(shape.n + tile - 1) / tile, (shape.m + tile - 1) / tile],
-                local: [width, width])
-            let notes = [
-                "kernel": "local-memory tiles, \(tile)x\(tile)x\(depth), 8x8 an item", "options": program.options,
-            ]
-            return Built(launches: [launch], notes: notes)
+    private func panels(_ parameters: KernelParameters) throws -> Built {
+        let (rows, columns) = (parameters["MR"], parameters["NV"] * tuning.lanes)
+        let program = try queue.build(
+            ["product_panels"], options: ["V=\(tuning.lanes)"] + parameters.macros.filter { !$0.hasPrefix("LEFT") })
+        let (left, right) = ((shape.m + rows - 1) / rows, (shape.n + columns - 1) / columns)
+        let packedA = try queue.buffer(bytes: 4 * left * rows * shape.k)
+        let packedB = try queue.buffer(bytes: 4 * right * columns * shape.k)
+        let runs = (shape.k + Self.packedRun - 1) / Self.packedRun
+        // Many small items balance the load of runtimes that hand them out in runs.
+        let isMany = left / parameters["LEFT"] * right >= tuning.units * 64
+        let block = isMany ? parameters["LEFT"] : 1
+        func launch(_ name: String, _ groups: [Int], _ arguments: Argument...) throws -> Launch {
+            let kernel = try program.kernel(name)
+            for (index, argument) in arguments.enumerated() { try kernel.set(index, argument) }
+            return Launch(kernel: kernel, groups: groups, local: [1, 1])
         }
-        throw TrialFailure(.unsupported, "\(device.name) cannot run work-groups of the product's kernel")
+        let packing = try launch(
+            "pack_columns", [right, runs], .buffer(b), .buffer(packedB), .uint(shape.n), .uint(shape.k),
+            .uint(Self.packedRun))
+        let launches = [
+            try launch(
+                "pack_rows", [left, runs], .buffer(a), .buffer(packedA), .uint(shape.m), .uint(shape.k),
+                .uint(Self.packedRun)),
+            try launch(
+                "multiply_panels", [(left + block - 1) / block, right], .buffer(packedA), .buffer(packedB), .buffer(c),
+                .uint(shape.m), .uint(shape.n), .uint(shape.k), .uint(block), .uint(1)),
+        ]
+        let notes = [
+            "kernel": "packed panels, \(rows)x\(columns) register tile", "options": program.options,
+            "b": "packed ahead of time",
+        ]
+        return Built(ahead: [packing], launches: launches, notes: notes)
+    }
+
+    private func tiles(_ parameters: KernelParameters) throws -> Built {
+        let (width, depth) = (parameters["W"], parameters["TK"])
+        let program = try queue.build(["product_tiles"], options: parameters.macros)
+        let kernel = try program.kernel(
+            "multiply_tiles", .buffer(a), .buffer(b), .buffer(c), .uint(shape.m), .uint(shape.n), .uint(shape.k))
+        guard kernel.workGroupSize >= width * width else {
+            throw TrialFailure(.unsupported, "work-groups of \(width)x\(width) are too large for the kernel")
+        }
+        let tile = 8 * width
+        let launch = Launch(
+            kernel: kernel, groups: [(shape.n + tile - 1) / tile, (shape.m + tile - 1) / tile], local: [width, width])
+        let notes = ["kernel": "local-memory tiles, \(tile)x\(tile)x\(depth), 8x8 an item", "options": program.options]
+        return Built(launches: [launch], notes: notes)
     }
 }
