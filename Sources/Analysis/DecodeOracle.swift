@@ -19,11 +19,8 @@ struct DecodeOracle {
 
     func normalise(_ input: [Float], index: Int) -> [Double] {
         let key = key(program.gainStream(norm: index))
-        let mean = input.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(input.count)
-        let scale = 1 / (mean + model.normEpsilon).squareRoot()
-        return input.indices.map { i in
-            Double(input[i]) * scale * Double(1 + SeededData.uniform(key: key, index: UInt32(i)) / 8)
-        }
+        let gain = input.indices.map { 1 + SeededData.uniform(key: key, index: UInt32($0)) / 8 }
+        return BlockOracle.normalise(input, gain: gain, epsilon: model.normEpsilon)
     }
 
     /// First, last and random rows.
@@ -73,14 +70,7 @@ struct DecodeOracle {
         let keys = (0..<past).map { cacheRow(program.keyStream(layer: layer), $0, range) } + [Array(new.key[range])]
         let values =
             (0..<past).map { cacheRow(program.valueStream(layer: layer), $0, range) } + [Array(new.value[range])]
-        let scale = 1 / Double(model.headDimension).squareRoot()
-        let scores = keys.map { row in zip(query, row).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } * scale }
-        let top = scores.max() ?? 0
-        let weights = scores.map { exp($0 - top) }
-        let total = weights.reduce(0, +)
-        return (0..<model.headDimension).map { i in
-            zip(weights, values).reduce(0.0) { $0 + $1.0 * Double($1.1[i]) } / total
-        }
+        return BlockOracle.attention(query: query, keys: keys, values: values)
     }
 
     private func cacheRow(_ stream: UInt32, _ row: Int, _ columns: Range<Int>) -> [Float] {

@@ -93,4 +93,48 @@ public enum DotPeakCheck {
         }
         return Verification(passed: true, method: method, worst: 0)
     }
+
+    // MARK: Walks
+
+    /// Follows chosen pairs of words step by step: x ← x + dot(y, b), then y ← y + dot(x, b), modulo 2³².
+    ///
+    /// The way to keep a compiler from taking a dot product out of a loop. Either half of a step can be undone, so the
+    /// pairs walk through a permutation: they neither come to rest nor fall together.
+    ///
+    /// - Parameters:
+    ///   - steps: Steps of a pair, each of two dot products of four int8.
+    ///   - starts: All x, then all y.
+    ///   - factors: The b of each pair.
+    ///   - results: What the kernel left, in the order of the starts.
+    ///   - pairs: How many pairs to follow, spread over all.
+    /// - Returns: Whether every pair followed agreed.
+    /// - Complexity: O(pairs · steps).
+    public static func followWalks(
+        steps: Int, starts: [UInt32], factors: [UInt32], results: [UInt32], pairs: Int = 64
+    ) -> Verification {
+        let count = min(pairs, factors.count)
+        let method = "bit-exact walk of \(count) pairs of dot products"
+        guard starts.count == 2 * factors.count, results.count == starts.count, count > 0 else {
+            return Verification(passed: false, method: method, worst: .infinity, detail: "results of the wrong size")
+        }
+        for sample in 0..<count {
+            let pair = sample * (factors.count - 1) / max(count - 1, 1)
+            var (x, y) = (starts[pair], starts[factors.count + pair])
+            for _ in 0..<steps {
+                x &+= dot(y, factors[pair])
+                y &+= dot(x, factors[pair])
+            }
+            let found = (results[pair], results[factors.count + pair])
+            if found != (x, y) {
+                return Verification(
+                    passed: false, method: method, worst: .infinity,
+                    detail: "pair \(pair) is \(found), not \((x, y)), after \(steps) steps")
+            }
+        }
+        return Verification(passed: true, method: method, worst: 0)
+    }
+
+    private static func dot(_ first: UInt32, _ second: UInt32) -> UInt32 {
+        UInt32(truncatingIfNeeded: product(.i8, first, second, signedFirst: true))
+    }
 }

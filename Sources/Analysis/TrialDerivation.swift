@@ -98,7 +98,7 @@ public enum TrialDerivation {
         record.ci95HighSeconds = interval.upperBound
         record.flopsPerSecond = measurement.work.flops.map { $0 / Seconds(median) }
         // The operands of a product over its time say nothing of the memory: caches serve them many times.
-        if [.bandwidth, .gemv, .llm].contains(record.workload) {
+        if record.workload.isCountedInBytes || record.workload == .llm {
             record.bytesPerSecond = measurement.work.bytes.map { BytesPerSecond($0 / median) }
         }
         record.tokensPerSecond = measurement.work.tokens.map { $0 / median }
@@ -122,15 +122,15 @@ public enum TrialDerivation {
         record.joulesPerToken = measurement.work.tokens.map { total.value.rawValue / ($0 * repetitions) }
     }
 
-    /// LLM decode and matrix times vector are held against the read bandwidth, compute against the peak.
+    /// LLM decode, its parts and matrix times vector are held against the read bandwidth, compute against the peak.
     private static func addFraction(to record: inout TrialRecord, _ ceilings: DeviceCeilings) {
         switch record.workload {
-        case .peak, .bandwidth, .latency: record.fractionOfPeak = nil
+        case .peak, .bandwidth, .latency, .transfer, .launch: record.fractionOfPeak = nil
         case .gemm:
             if let rate = record.flopsPerSecond, let peak = record.precision.flatMap(ceilings.peak) {
                 record.fractionOfPeak = rate / peak
             }
-        case .gemv, .llm:
+        case .gemv, .softmax, .rmsnorm, .attention, .llm:
             if let rate = record.bytesPerSecond, let peak = ceilings.bytesPerSecond {
                 record.fractionOfPeak = rate / peak
             }

@@ -35,6 +35,8 @@
     X(clGetEventProfilingInfo)                                                                                         \
     X(clReleaseEvent)                                                                                                  \
     X(clFlush)                                                                                                         \
+    X(clEnqueueMapBuffer)                                                                                              \
+    X(clEnqueueUnmapMemObject)                                                                                         \
     X(clFinish)
 
 typedef struct {

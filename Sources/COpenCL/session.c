@@ -1,34 +1,13 @@
 // Contexts, programs, buffers and the timed loop of launches.
-#include "loader.h"
+#include "session.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define MAX_QUEUED 16384
 // Few, because a runtime whose queue is full may wait for the gate that only opens after the last enqueue.
 #define MAX_GATED 64
-
-struct nwcl_session {
-    cl_device_id device;
-    cl_context context;
-    cl_command_queue queue;
-};
-
-struct nwcl_program {
-    cl_device_id device;
-    cl_program program;
-};
-
-struct nwcl_kernel {
-    cl_device_id device;
-    cl_kernel kernel;
-};
-
-struct nwcl_buffer {
-    cl_mem memory;
-};
 
 int32_t nwcl_open(uint32_t platform, uint32_t device, nwcl_session **session) {
     *session = NULL;
@@ -173,7 +152,7 @@ int32_t nwcl_read(nwcl_session *session, nwcl_buffer *buffer, size_t offset, voi
         session->queue, buffer->memory, CL_TRUE, offset, size, destination, 0, NULL, NULL);
 }
 
-static uint64_t monotonic_ns(void) {
+uint64_t nwcl_monotonic_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
@@ -186,10 +165,14 @@ static cl_int enqueue(
         gate != NULL ? 1 : 0, gate, done);
 }
 
+cl_int nwcl_enqueue(nwcl_session *session, const nwcl_launch *launch) {
+    return enqueue(session->queue, launch, NULL, NULL);
+}
+
 // Lets what waits behind the gate begin, whatever became of the rest, since nothing could be released otherwise.
 static cl_int open_gate(nwcl_session *session, cl_event gate, uint64_t *start_ns) {
     nwcl_table->clFlush(session->queue);
-    *start_ns = monotonic_ns();
+    *start_ns = nwcl_monotonic_ns();
     cl_int status = nwcl_table->clSetUserEventStatus(gate, CL_COMPLETE);
     nwcl_table->clReleaseEvent(gate);
     return status;
@@ -202,7 +185,7 @@ int32_t nwcl_run(
     cl_event gate = nwcl_table->clCreateUserEvent(session->context, &status);
     bool gated = status == CL_SUCCESS;
     status = CL_SUCCESS;
-    *start_ns = monotonic_ns();
+    *start_ns = nwcl_monotonic_ns();
     size_t queued = 0;
     uint64_t total = repetitions * count;
     for (uint64_t i = 0; i < total && status == CL_SUCCESS; i++) {
@@ -211,7 +194,7 @@ int32_t nwcl_run(
             status = open_gate(session, gate, start_ns);
             gated = false;
         }
-        if (++queued == MAX_QUEUED && status == CL_SUCCESS) {
+        if (++queued == NWCL_MAX_QUEUED && status == CL_SUCCESS) {
             status = nwcl_table->clFinish(session->queue);
             queued = 0;
         }
@@ -221,7 +204,7 @@ int32_t nwcl_run(
         if (status == CL_SUCCESS) { status = opened; }
     }
     cl_int finished = nwcl_table->clFinish(session->queue);
-    *end_ns = monotonic_ns();
+    *end_ns = nwcl_monotonic_ns();
     return status != CL_SUCCESS ? status : finished;
 }
 
@@ -251,10 +234,10 @@ int32_t nwcl_profile(nwcl_session *session, const nwcl_launch *launch, nwcl_time
         nwcl_table->clCreateCommandQueue(session->context, session->device, CL_QUEUE_PROFILING_ENABLE, &status);
     if (status != CL_SUCCESS) { return status; }
     cl_event done = NULL;
-    uint64_t start = monotonic_ns();
+    uint64_t start = nwcl_monotonic_ns();
     status = enqueue(queue, launch, NULL, &done);
     if (status == CL_SUCCESS) { status = nwcl_table->clFinish(queue); }
-    times->wall_ns = monotonic_ns() - start;
+    times->wall_ns = nwcl_monotonic_ns() - start;
     if (status == CL_SUCCESS) { status = read_times(done, times); }
     if (done != NULL) { nwcl_table->clReleaseEvent(done); }
     nwcl_table->clReleaseCommandQueue(queue);

@@ -115,6 +115,9 @@ public final class CPUBackend: ComputeBackend {
             return try DecodeWorkload(context(), program: DecodeProgram(step))
         case .decode(let step):
             throw TrialFailure(.unsupported, "weights must be bf16 or f16, not \(step.weights.rawValue)")
+        case .transfer, .launch, .softmax, .rmsnorm, .attention:
+            throw TrialFailure(
+                .unsupported, "\(plan.workload.name.rawValue) is of OpenCL devices; the native kernels have none")
         }
     }
 

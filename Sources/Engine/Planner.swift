@@ -67,7 +67,9 @@ public struct Planner {
                 workload: candidate.workload, threads: threads(of: device),
                 caveat: caveat(of: candidate.workload, on: device), projection: candidate.projection)
         }
-        if selection.memory.excludesDRAMRead { rows.removeAll { $0.workload.name == .bandwidth } }
+        if selection.memory.excludesDRAMRead {
+            rows.removeAll { if case .readBandwidth = $0.workload { true } else { false } }
+        }
         let ceilings = rows.prefix { [.peak, .bandwidth].contains($0.workload.name) }.count
         rows.insert(contentsOf: memory.filter { isSelected($0.workload) }, at: ceilings)
         return rows
@@ -89,13 +91,15 @@ public struct Planner {
 
     private func candidates(of device: Device) -> [Candidate] {
         let native = device.id == .cpu
-        let peaks = asked(of: .peak, isPlain) ?? (native ? suite.cpuPeaks : [.f32])
+        let peaks = asked(of: .peak, isPlain) ?? (native ? suite.cpuPeaks : deviceRows(.peak).peaks)
         let formats = asked(of: .gemm, isPlain) ?? (native ? suite.cpuFormats : [.f32])
         let first: [Workload] =
             peaks.map { .peak($0) } + [.readBandwidth(bytes: readBytes(of: device))]
+            + (native ? [] : deviceStreams(of: device))
             + formats.flatMap { format in shapes(of: device).map { .gemm($0, format) } }
         let last: [Workload] =
-            gemvFormats.flatMap { format in gemvShapes.map { .gemv($0, format) } } + decodeSteps.map { .decode($0) }
+            gemvFormats(of: device).flatMap { format in gemvShapes.map { .gemv($0, format) } }
+            + (native ? namedDeviceRows(of: device) : ownRows(of: device)) + decodeSteps.map { .decode($0) }
         return first.map { Candidate(workload: $0) } + (native ? modelProducts : [])
             + last.map { Candidate(workload: $0) }
     }
@@ -150,9 +154,10 @@ public struct Planner {
         return suite.gemvShapes.isEmpty && isWanted ? [.common] : suite.gemvShapes
     }
 
-    private var gemvFormats: [Precision] {
+    private func gemvFormats(of device: Device) -> [Precision] {
         if let quantization = selection.quantization { return [quantization.precision] }
-        return asked(of: .gemv) { WeightFormat($0) != nil } ?? suite.gemvFormats.map(\.precision)
+        let usual = device.id == .cpu ? suite.gemvFormats : deviceRows(.gemv).gemvFormats
+        return asked(of: .gemv) { WeightFormat($0) != nil } ?? usual.map(\.precision)
     }
 
     private var decodeSteps: [DecodeStep] {
@@ -181,6 +186,11 @@ public struct Planner {
     private func caveat(of workload: Workload, on device: Device) -> String? {
         switch workload {
         case .readBandwidth(let bytes) where bytes < cacheBytes(of: device): TrialPlan.noCeiling
+        case .stream(let stream) where stream.bytesPerThread / stream.variant.arrays < cacheBytes(of: device):
+            TrialPlan.noCeiling
+        case .softmax(let shape), .rmsnorm(let shape):
+            shape.bytes < cacheBytes(of: device)
+                ? "the rows are less than four times the last-level caches: they may serve them" : nil
         case .gemv(let shape, let precision):
             staysInCaches(shape, precision, on: device)
                 ? "so small a matrix stays in the caches: this is not a figure of the memory" : nil
@@ -215,4 +225,52 @@ public struct Planner {
             topology.cgroup.cpuQuota.map { max(1, Int(min($0, Double(cores.count)).rounded(.up))) } ?? cores.count
         return Array(cores.prefix(quota))
     }
+}
+
+// MARK: OpenCL devices
+
+extension Planner {
+    /// The suite's rows, or all there are where the suite has none and the user names the workload.
+    private func deviceRows(_ name: WorkloadName) -> DeviceRows {
+        let usual = DeviceRows.of(suite.name)
+        return usual.has(name) || !selection.workloads.contains(name) ? usual : .full
+    }
+
+    /// Copies and triads of arrays as large as the read; sizes and levels of the user's are the processors' own.
+    private func deviceStreams(of device: Device) -> [Workload] {
+        let memory = selection.memory
+        guard memory.workingSetBytes == nil, memory.levels.isEmpty || memory.levels.contains(.dram) else { return [] }
+        let variants =
+            memory.variants.isEmpty ? DeviceRows.of(suite.name).streams : memory.variants.filter { $0 != .read }
+        return variants.map { variant in
+            let bytes = variant.arrays * readBytes(of: device)
+            return .stream(MemoryStream(variant, level: .dram, bytesPerThread: bytes, threads: 1))
+        }
+    }
+
+    /// What passes between host and device, and the parts of an LLM's step.
+    private func ownRows(of device: Device) -> [Workload] {
+        let formats = asked(of: .attention) { [.bf16, .f16].contains($0) }
+        return DeviceRows.own.flatMap { name -> [Workload] in
+            var rows = deviceRows(name)
+            if rows.has(name), let formats { rows.cacheFormats = formats }
+            return rows.workloads(name, transferBytes: transferBytes(of: device)).filter(hasFormat)
+        }
+    }
+
+    /// Rows of f32 alone are left out where other formats are asked for, unless they are named.
+    private func hasFormat(_ workload: Workload) -> Bool {
+        guard let precision = workload.precision, !selection.precisions.isEmpty else { return true }
+        return selection.precisions.contains(precision) || selection.workloads.contains(workload.name)
+    }
+
+    /// A row for each workload that was named and that the processors' own kernels do not have: it says so.
+    private func namedDeviceRows(of device: Device) -> [Workload] {
+        DeviceRows.own.filter(selection.workloads.contains).compactMap { name in
+            DeviceRows.full.workloads(name, transferBytes: transferBytes(of: device)).first
+        }
+    }
+
+    /// A quarter of a gibibyte where memory allows: large enough that the start of a copy does not matter.
+    private func transferBytes(of device: Device) -> Int { min(readBytes(of: device), 256 << 20) }
 }

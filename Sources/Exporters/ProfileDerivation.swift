@@ -85,7 +85,7 @@ extension Capability {
         switch trial.workload {
         case .peak: trial.flopsPerSecond.map { (.peakFlopsPerSecond, $0.rawValue) }
         case .bandwidth: trial.isDRAMRead ? trial.bytesPerSecond.map { (.readBytesPerSecond, $0.rawValue) } : nil
-        case .latency: nil
+        case .latency, .transfer, .launch, .softmax, .rmsnorm, .attention: nil
         case .gemm: trial.flopsPerSecond.map { (.gemmFlopsPerSecond, $0.rawValue) }
         case .gemv: trial.bytesPerSecond.map { (.gemvBytesPerSecond, $0.rawValue) }
         case .llm: trial.phase == "decode" ? trial.tokensPerSecond.map { (.decodeTokensPerSecond, $0) } : nil

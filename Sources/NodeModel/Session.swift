@@ -16,7 +16,7 @@ public struct Limits: Hashable, Codable, Sendable {
 ///
 /// Base units throughout. Energy and what derives from it cover the timed window only.
 public struct TrialRecord: Hashable, Codable, Sendable {
-    /// The workload's name: `peak`, `bandwidth`, `latency`, `gemm`, `gemv`, `llm`.
+    /// The workload's name.
     public var workload: WorkloadName
     /// The device's id.
     public var device: DeviceID
@@ -61,7 +61,7 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     @ExplicitNull public var flopsPerSecond: FlopsPerSecond?
     /// Bytes per second at the median.
     @ExplicitNull public var bytesPerSecond: BytesPerSecond?
-    /// Seconds from one dependent load to the next of the same chain, at the median.
+    /// Seconds from one dependent load to the next of the same chain, or from one launch to the next, at the median.
     @ExplicitNull public var latencySeconds: Double?
     /// The rate as a fraction of the measured ceiling of the same device: peak for compute, read bandwidth for the
     /// rest.

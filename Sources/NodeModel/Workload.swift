@@ -88,10 +88,20 @@ public enum Workload: Hashable, Codable, Sendable {
     case gemm(GEMMShape, Precision)
     /// Matrix times vector, the weights in some format, which need not be one that weights are stored in.
     case gemv(GEMVShape, Precision)
+    /// Copies between the host and a device.
+    case transfer(HostCopy)
+    /// Launches of a kernel that does next to nothing.
+    case launch(LaunchMode)
+    /// exp(x − largest) over their sum, of each row.
+    case softmax(RowsShape)
+    /// x over the root mean square, times a gain, of each row.
+    case rmsnorm(RowsShape)
+    /// Attention of one token over a cache of ``Precision/f16`` or ``Precision/bf16``.
+    case attention(AttentionShape, Precision)
     /// One LLM decode step.
     case decode(DecodeStep)
 
-    /// The name on the command line and in records: `peak`, `bandwidth`, `latency`, `gemm`, `gemv`, `llm`.
+    /// The name on the command line and in records.
     public var name: WorkloadName {
         switch self {
         case .peak: .peak
@@ -99,16 +109,23 @@ public enum Workload: Hashable, Codable, Sendable {
         case .latency: .latency
         case .gemm: .gemm
         case .gemv: .gemv
+        case .transfer: .transfer
+        case .launch: .launch
+        case .softmax: .softmax
+        case .rmsnorm: .rmsnorm
+        case .attention: .attention
         case .decode: .llm
         }
     }
 
-    /// The operands' format; for an LLM and for matrix times vector that of the weights.
+    /// The operands' format; for an LLM and for matrix times vector that of the weights, for attention of the cache.
     public var precision: Precision? {
         switch self {
-        case .peak(let precision), .gemm(_, let precision), .gemv(_, let precision): precision
+        case .peak(let precision), .gemm(_, let precision), .gemv(_, let precision), .attention(_, let precision):
+            precision
+        case .softmax, .rmsnorm: .f32
         case .decode(let step): step.weights
-        case .readBandwidth, .stream, .latency: nil
+        case .readBandwidth, .stream, .latency, .transfer, .launch: nil
         }
     }
 
@@ -121,6 +138,10 @@ public enum Workload: Hashable, Codable, Sendable {
         case .latency(let chase): chase.shape
         case .gemm(let shape, _): "\(shape)"
         case .gemv(let shape, _): "\(shape)"
+        case .transfer(let copy): copy.shape
+        case .launch(let mode): mode.rawValue
+        case .softmax(let shape), .rmsnorm(let shape): "\(shape)"
+        case .attention(let shape, _): "\(shape)"
         case .decode(let step): step.model.name
         }
     }
@@ -128,7 +149,15 @@ public enum Workload: Hashable, Codable, Sendable {
 
 /// The workloads a user can name.
 public enum WorkloadName: String, Codable, Sendable, CaseIterable {
-    case peak, bandwidth, latency, gemm, gemv, llm
+    case peak, bandwidth, latency, gemm, gemv, transfer, launch, softmax, rmsnorm, attention, llm
+
+    /// Whether its bytes over its time are its rate, and its energy is told for a byte.
+    public var isCountedInBytes: Bool {
+        switch self {
+        case .bandwidth, .gemv, .transfer, .softmax, .rmsnorm, .attention: true
+        case .peak, .latency, .gemm, .launch, .llm: false
+        }
+    }
 }
 
 /// The countable work of one repetition of a workload.
@@ -139,7 +168,7 @@ public struct Work: Hashable, Codable, Sendable {
     public var bytes: Double?
     /// Tokens produced.
     public var tokens: Double?
-    /// Loads that had to wait for one another.
+    /// Loads that had to wait for one another, or launches.
     public var hops: Double?
 
     /// Creates an amount of work.

@@ -11,6 +11,7 @@ public final class OpenCLSession {
     private let tuning: Tuning
     /// What the search for the last workload's kernel found, where there was one.
     private(set) var tuningResult: TuningResult?
+    private let rotation: Rotation
 
     /// Opens the loader and a device.
     ///
@@ -19,10 +20,11 @@ public final class OpenCLSession {
     ///   - index: The device's index in the platform.
     ///   - kernels: The kind of device whose kernels to use; by default the device's own. Tests run the kernels for
     ///     GPUs on processors with it.
+    ///   - rotatedBytes: How many bytes workloads with copies in turn go through; by default more than any cache holds.
     ///   - report: Told before every step that may crash or hang.
     /// - Throws: `TrialFailure` when there is no loader or no such device.
     public init(
-        platform: Int = 0, device index: Int = 0, kernels: DeviceKind? = nil,
+        platform: Int = 0, device index: Int = 0, kernels: DeviceKind? = nil, rotatedBytes: Int? = nil,
         report: @escaping (_ step: String, _ kind: StepKind) -> Void = { _, _ in }
     ) throws {
         let scan = try Self.load()
@@ -33,6 +35,7 @@ public final class OpenCLSession {
         var styled = device
         styled.kind = kernels ?? device.kind
         tuning = Tuning(styled)
+        rotation = rotatedBytes.map(Rotation.init(bytes:)) ?? Rotation(for: device)
         queue = try DeviceQueue(platform: platform, device: index, report: report)
     }
 
@@ -80,8 +83,11 @@ public final class OpenCLSession {
                 stream.variant, bytes: bytes, queue: queue, device: device, tuning: tuning, seed: seed)
         case .stream, .latency:
             throw TrialFailure(.unsupported, "of memory the OpenCL kernels measure what a device's own memory serves")
-        case .gemv(_, let format):
-            throw TrialFailure(.unsupported, "the OpenCL kernels have no gemv yet, \(format.rawValue) or other")
+        case .gemv(let shape, let format):
+            return try GEMVWorkload(
+                shape: shape, precision: format, queue: queue, device: device, tuning: tuning, rotation: rotation,
+                seed: seed)
+        case .transfer, .launch, .softmax, .rmsnorm, .attention: return try part(workload, seed: seed)
         case .gemm(_, let precision):
             throw TrialFailure(
                 .unsupported, "\(workload.name.rawValue) in \(precision.rawValue); the OpenCL kernels have f32")
@@ -94,7 +100,24 @@ public final class OpenCLSession {
     /// What the device's own clock says of the last run, beside the wall clock.
     func checkEvents() -> String { queue.checkEvents() }
 
+    /// What only OpenCL devices are measured in.
+    private func part(_ workload: Workload, seed: UInt32) throws -> any PreparedWorkload {
+        switch workload {
+        case .transfer(let copy): return try TransferWorkload(copy, queue: queue, device: device, seed: seed)
+        case .launch(let mode): return try LaunchWorkload(mode, queue: queue, seed: seed)
+        case .softmax(let shape):
+            return try RowsWorkload(.softmax, shape, queue: queue, device: device, tuning: tuning, seed: seed)
+        case .rmsnorm(let shape):
+            return try RowsWorkload(.rmsnorm, shape, queue: queue, device: device, tuning: tuning, seed: seed)
+        case .attention(let shape, let format):
+            return try AttentionWorkload(
+                shape, format: format, queue: queue, device: device, tuning: tuning, rotation: rotation, seed: seed)
+        default: throw TrialFailure(.unsupported, "no OpenCL kernels for \(workload.name.rawValue)")
+        }
+    }
+
     private func peak(_ precision: Precision, seed: UInt32) throws -> any PreparedWorkload {
+        if precision == .i8 { return try DotPeakWorkload(queue: queue, device: device, tuning: tuning, seed: seed) }
         guard let format = RealFormat.all[precision] else {
             throw TrialFailure(.unsupported, "the OpenCL kernels have no peak in \(precision.rawValue)")
         }

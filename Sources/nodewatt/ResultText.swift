@@ -24,7 +24,7 @@ struct ResultText {
         },
         Column(title: "efficiency", alignment: .right, cell: efficiency),
         Column(title: "net of idle", alignment: .right) { trial in
-            [.bandwidth, .gemv, .llm].contains(trial.workload)
+            trial.workload.isCountedInBytes || trial.workload == .llm
                 ? ""
                 : trial.flopsPerWattNet.map { UnitFormat.scaled($0, TrialText.operations(trial.precision) + "/W") }
                     ?? ""
@@ -40,7 +40,7 @@ struct ResultText {
 
     private static func efficiency(_ trial: TrialRecord) -> String {
         if let joules = trial.joulesPerToken { return "\(UnitFormat.digits(joules)) J/token" }
-        if let bytes = trial.bytes, [.bandwidth, .gemv].contains(trial.workload), let energy = trial.energyJoules,
+        if let bytes = trial.bytes, trial.workload.isCountedInBytes, let energy = trial.energyJoules,
             let repetitions = trial.energyRepetitions
         {
             return "\(UnitFormat.digits(energy.rawValue * 1e9 / (bytes * Double(repetitions)))) J/GB"

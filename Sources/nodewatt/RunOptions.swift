@@ -15,7 +15,10 @@ struct SelectionOptions: ParsableArguments {
 
     @Option(
         name: .long, parsing: .upToNextOption,
-        help: "Workloads: peak, bandwidth, latency, gemm, gemv, llm. Default: the suite's.")
+        help: """
+            Workloads: peak, bandwidth, latency, gemm, gemv, llm; of OpenCL devices also transfer, launch, softmax, \
+            rmsnorm, attention. Default: the suite's.
+            """)
     var workload: [WorkloadName] = []
 
     @Option(

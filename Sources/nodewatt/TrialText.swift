@@ -14,6 +14,9 @@ enum TrialText {
         case .readBandwidth, .stream, .latency: MemoryText.name(workload)
         case .gemm(let shape, let precision): "gemm \(precision.rawValue) \(square(shape))"
         case .gemv(let shape, let precision): "gemv \(precision.rawValue) \(shape)"
+        case .transfer, .launch: DeviceText.name(workload.name, shape: workload.shape)
+        case .softmax(let shape), .rmsnorm(let shape): "\(workload.name.rawValue) f32 \(shape)"
+        case .attention(let shape, let precision): "attention \(precision.rawValue) \(shape)"
         case .decode(let step): "llm decode \(step.weights.rawValue) \(step.model.name), context \(step.contextTokens)"
         }
     }
@@ -29,7 +32,9 @@ enum TrialText {
         case .peak: return "peak\(precision)"
         case .bandwidth, .latency: return MemoryText.name(trial)
         case .gemm: return "gemm\(precision) \(trial.shape.flatMap(GEMMShape.init).map(square) ?? "")"
-        case .gemv: return "gemv\(precision) \(trial.shape ?? "")"
+        case .gemv, .softmax, .rmsnorm, .attention:
+            return "\(trial.workload.rawValue)\(precision) \(trial.shape ?? "")"
+        case .transfer, .launch: return DeviceText.name(trial.workload, shape: trial.shape)
         case .llm: return "decode\(precision) \(trial.model ?? "")"
         }
     }
@@ -49,7 +54,7 @@ enum TrialText {
         if let latency = trial.latencySeconds { return UnitFormat.nanoseconds(latency) }
         let tokens = trial.workload == .llm ? 1.0 : nil
         // What bounds these is the memory, and what they are held against is its bandwidth.
-        let flops = trial.workload == .gemv ? nil : trial.flops
+        let flops = trial.workload.isCountedInBytes ? nil : trial.flops
         let work = Work(flops: flops, bytes: trial.bytes, tokens: tokens)
         return speed(work, seconds: Seconds(seconds), precision: trial.precision)
     }

@@ -136,7 +136,10 @@ import Testing
         let selection = TrialSelection(workloads: [.bandwidth, .latency])
         #expect(try plans(selection, device: device).map(\.workload.shape) == ["2147483648B"])
         let copies = MemorySelection(variants: [.copy])
-        #expect(try plans(TrialSelection(workloads: [.bandwidth], memory: copies), device: device).isEmpty)
+        let rows = try plans(TrialSelection(workloads: [.bandwidth], memory: copies), device: device)
+        #expect(rows.map(\.workload.shape) == ["copy-dram-4294967296Bx1"])
+        let levels = MemorySelection(levels: [.l1, .l3], variants: [.copy])
+        #expect(try plans(TrialSelection(workloads: [.bandwidth], memory: levels), device: device).isEmpty)
     }
 
     @Test func instructionSetsRepeatTheProcessorsTrialsOnly() throws {

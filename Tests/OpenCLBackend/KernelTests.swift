@@ -115,7 +115,7 @@ struct SourceTests {
         for name in OpenCLKernels.names {
             let text = try #require(OpenCLKernels.source(name))
             #expect(text.utf8.count < 8_192, "\(name)")
-            #expect(text.contains("__kernel") || name == "sixteen_bit")
+            #expect(text.contains("__kernel") || ["integer_dot", "rows", "sixteen_bit"].contains(name))
         }
         #expect(OpenCLKernels.source("absent") == nil)
     }

@@ -43,17 +43,6 @@ __kernel void fill_pattern(__global uint *data, ulong count, uint pattern, ulong
     if (i < count) data[i] = pattern;
 }
 
-// Weights, signed 8-bit integers times 2^-12, exact in both 16-bit formats.
-__kernel void fill_weights_bf16(__global ushort *data, ulong count, uint key, ulong first) {
-    size_t i = get_global_id(0);
-    if (i < count) data[i] = (ushort)(as_uint((float)((int)hash_word(key, first + i) >> 24) * 0x1p-12f) >> 16);
-}
-
-__kernel void fill_weights_f16(__global half *data, ulong count, uint key, ulong first) {
-    size_t i = get_global_id(0);
-    if (i < count) vstore_half((float)((int)hash_word(key, first + i) >> 24) * 0x1p-12f, i, data);
-}
-
 // Key and value caches: uniform values rounded to the format, nearest even.
 __kernel void fill_cache_bf16(__global ushort *data, ulong count, uint key, ulong first) {
     size_t i = get_global_id(0);

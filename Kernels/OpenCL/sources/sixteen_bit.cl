@@ -1,4 +1,5 @@
-// Vectors and the two 16-bit formats; stands before the decode kernels. V: 8 or 16. BF16: defined for bf16, else f16.
+// Vectors and the two 16-bit formats; stands before kernels of stored weights and caches. V: 4, 8 or 16. BF16:
+// defined for bf16, else f16. `widen` takes eight elements in the order they lie in.
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define FLOATV JOIN(float, V)
@@ -8,6 +9,7 @@
 #ifdef BF16
 typedef ushort element;
 // A bf16 is the upper half of an f32.
+float8 widen(uint4 words) { return as_float8(convert_uint8(as_ushort8(words)) << 16); }
 FLOATV load_elements(size_t index, __global const element *data) {
     return JOIN(as_float, V)(JOIN(convert_uint, V)(VLOAD(index, data)) << 16);
 }
@@ -17,6 +19,7 @@ void store_element(float value, size_t index, __global element *data) {
 }
 #else
 typedef half element;
+float8 widen(uint4 words) { return vload_half8(0, (const __private half *)&words); }
 FLOATV load_elements(size_t index, __global const element *data) { return JOIN(vload_half, V)(index, data); }
 void store_element(float value, size_t index, __global element *data) { vstore_half_rte(value, index, data); }
 #endif
@@ -24,9 +27,11 @@ void store_element(float value, size_t index, __global element *data) { vstore_h
 float sum_of(FLOATV x) {
 #if V == 16
     float8 y = x.lo + x.hi;
-#else
-    float8 y = x;
-#endif
     float4 z = y.lo + y.hi;
+#elif V == 8
+    float4 z = x.lo + x.hi;
+#else
+    float4 z = x;
+#endif
     return (z.x + z.z) + (z.y + z.w);
 }

@@ -105,6 +105,37 @@ typedef struct {
 /// Runs one launch on a queue of its own that keeps times, and waits for its end.
 int32_t nwcl_profile(nwcl_session *session, const nwcl_launch *launch, nwcl_times *times);
 
+/// Enqueues `count` launches, one after the other, as turn `first_turn` of `turns`, then those of the next turn, the
+/// first following the last, `repetitions` turns in all, and waits for the end; times and draining as in nwcl_run.
+///
+/// `launches` holds the `count` launches of every turn, turn after turn.
+int32_t nwcl_run_in_turn(
+    nwcl_session *session, const nwcl_launch *launches, size_t count, size_t turns, size_t first_turn,
+    uint64_t repetitions, uint64_t *start_ns, uint64_t *end_ns);
+
+/// Enqueues a launch and waits for its end, `repetitions` times; times as in nwcl_run.
+int32_t nwcl_run_waiting(
+    nwcl_session *session, const nwcl_launch *launch, uint64_t repetitions, uint64_t *start_ns, uint64_t *end_ns);
+
+/// Memory of the host that is copied from and to.
+typedef struct nwcl_host_memory nwcl_host_memory;
+
+/// Allocates `size` bytes on the host: ordinary pages, or with `pinned` not 0 what the driver allocates and maps
+/// (CL_MEM_ALLOC_HOST_PTR), which devices reach by themselves.
+int32_t nwcl_make_host_memory(nwcl_session *session, size_t size, int32_t pinned, nwcl_host_memory **memory);
+
+/// Its bytes.
+void *nwcl_host_bytes(nwcl_host_memory *memory);
+
+/// Frees it; nothing may be copying.
+void nwcl_release_host_memory(nwcl_host_memory *memory);
+
+/// Copies `size` bytes from the host into a buffer, or with `to_host` not 0 from the buffer to the host, `repetitions`
+/// times in order, and waits for the end; times as in nwcl_run.
+int32_t nwcl_run_copies(
+    nwcl_session *session, nwcl_buffer *buffer, nwcl_host_memory *memory, size_t size, int32_t to_host,
+    uint64_t repetitions, uint64_t *start_ns, uint64_t *end_ns);
+
 /// The name of an OpenCL error code, such as `CL_OUT_OF_RESOURCES`.
 const char *nwcl_error_name(int32_t status);
 

@@ -4,7 +4,7 @@ import OpenCLKernels
 
 /// A device with a context and one in-order queue: builds programs, moves data, runs launches.
 final class DeviceQueue {
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
     private let report: StepReport
     /// What was run last, to be looked at by the device's own clock.
     private var lastLaunches: [Launch] = []

@@ -33,9 +33,11 @@ extension DeviceQueue {
     /// Builds a program with the largest work-group in which all its kernels can run.
     ///
     /// - Returns: The program and its work-group size, given to the source as `LOCAL`.
-    func build(_ names: [String], kernels: [String], options: [String], localSizes: [Int]) throws -> (Program, Int) {
+    func build(
+        _ names: [String], kernels: [String], options: [String], flags: [String] = [], localSizes: [Int]
+    ) throws -> (Program, Int) {
         for local in localSizes {
-            let program = try build(names, options: options + ["LOCAL=\(local)"])
+            let program = try build(names, options: options + ["LOCAL=\(local)"], flags: flags)
             let fits = try kernels.allSatisfy { try program.kernel($0).workGroupSize >= local }
             if fits { return (program, local) }
         }

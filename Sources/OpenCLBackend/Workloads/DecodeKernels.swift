@@ -8,11 +8,11 @@ final class DecodeKernels {
     private let tuning: Tuning
     private let small: Program
     private let smallLocal: Int
-    private let products: Program
-    private let productLocal: Int
-    private static let rowsOfGroup = 4
+    private let norms: RowKernels
+    private let attention: AttentionKernels
+    private let products: GEMVKernels
 
-    init(_ program: DecodeProgram, queue: DeviceQueue, tuning: Tuning) throws {
+    init(_ program: DecodeProgram, queue: DeviceQueue, device: Device, tuning: Tuning) throws {
         self.program = program
         model = program.step.model
         self.tuning = tuning
@@ -20,17 +20,20 @@ final class DecodeKernels {
         let format = program.step.weights == .bf16 ? ["BF16=1"] : []
         let options = format + ["V=\(vector)"]
         (small, smallLocal) = try queue.build(
-            ["sixteen_bit", "decode"],
-            kernels: ["copy_values", "normalise", "rotate_and_store", "attend", "gate"],
+            ["sixteen_bit", "decode"], kernels: ["copy_values", "rotate_and_store", "gate"],
             options: options + ["HEAD=\(model.headDimension)"], localSizes: tuning.localSizes(from: 256))
-        (products, productLocal) = try queue.build(
-            ["sixteen_bit", "matrix_vector"], kernels: [tuning.isProcessor ? "multiply_rows" : "multiply_group"],
-            options: options + ["ROWS=\(Self.rowsOfGroup)"], localSizes: tuning.localSizes(from: 64))
-        notes = [
-            "kernel": tuning.isProcessor
-                ? "rows in vectors of \(vector)" : "\(Self.rowsOfGroup) rows a group of \(productLocal)",
-            "options": products.options,
-        ]
+        norms = try RowKernels("rmsnorm", "normalise_rows", columns: model.hidden, queue: queue, tuning: tuning)
+        attention = try AttentionKernels(
+            AttentionShape(
+                heads: model.heads, keyValueHeads: model.keyValueHeads, headDimension: model.headDimension,
+                contextTokens: program.step.contextTokens + 1),
+            format: program.step.weights, queue: queue, tuning: tuning)
+        let size = program.size(of: .queryKeyValue(layer: 0))
+        let weights: WeightFormat = program.step.weights == .bf16 ? .bf16 : .f16
+        products = try GEMVKernels(
+            MatrixLayout(GEMVShape(rows: size.rows, columns: size.columns), weights, tuning: tuning), queue: queue,
+            device: device, tuning: tuning)
+        notes = products.notes
     }
 
     /// Sets the residual stream to its seeded start; part of every timed step, so that all steps are the same.
@@ -50,13 +53,11 @@ final class DecodeKernels {
         switch operation {
         case .normalise(let index): return [try normalise(index, tensors)]
         case .multiply(let matrix, let input, let output, let accumulate):
-            let from = try tensors.activation(input)
-            let to = try tensors.activation(output)
-            return try (tensors.matrices[matrix] ?? []).map {
-                try product($0, from: from, to: to, columns: program.size(of: matrix).columns, accumulate: accumulate)
-            }
+            guard let stored = tensors.matrices[matrix] else { throw TrialFailure(.failed, "no weights \(matrix)") }
+            let vectors = GEMVKernels.Vectors(x: try tensors.activation(input), y: try tensors.activation(output))
+            return try products.launches(stored, vectors, accumulate: accumulate)
         case .rotateAndStore(let layer): return [try rotate(layer, tensors)]
-        case .attend(let layer): return [try attend(layer, tensors)]
+        case .attend(let layer): return try attend(layer, tensors)
         case .gate:
             let kernel = try small.kernel(
                 "gate", .buffer(try tensors.activation(.gateUp)), .buffer(try tensors.activation(.gated)),
@@ -66,22 +67,11 @@ final class DecodeKernels {
     }
 
     private func normalise(_ index: Int, _ tensors: DecodeTensors) throws -> Launch {
-        let kernel = try small.kernel(
-            "normalise", .buffer(try tensors.activation(.residual)), .buffer(tensors.gains[index]),
-            .buffer(try tensors.activation(.normalised)), .uint(model.hidden), .float(Float(model.normEpsilon)))
-        return Launch(kernel: kernel, groups: [1], local: [smallLocal])
-    }
-
-    private func product(
-        _ chunk: DecodeTensors.RowChunk, from: Buffer, to: Buffer, columns: Int, accumulate: Bool
-    ) throws -> Launch {
-        // At least 16 items a unit to balance the load, at least 16 KiB an item to keep launching cheap.
-        let run = max(1, min(chunk.rows / (tuning.units * 16), 65_536 / columns))
-        let kernel = try products.kernel(
-            tuning.isProcessor ? "multiply_rows" : "multiply_group", .buffer(chunk.buffer), .buffer(from), .buffer(to),
-            .uint(chunk.firstRow), .uint(chunk.rows), .uint(columns), .uint(accumulate ? 1 : 0), .uint(run))
-        let rows = tuning.isProcessor ? run : Self.rowsOfGroup
-        return Launch(kernel: kernel, groups: [(chunk.rows + rows - 1) / rows], local: [productLocal])
+        let kernel = try norms.program.kernel(
+            norms.name, .buffer(try tensors.activation(.residual)), .buffer(tensors.gains[index]),
+            .buffer(try tensors.activation(.normalised)), .uint(1), .uint(model.hidden), .uint(1),
+            .float(Float(model.normEpsilon)))
+        return norms.launch(kernel, rows: 1)
     }
 
     private func rotate(_ layer: Int, _ tensors: DecodeTensors) throws -> Launch {
@@ -93,12 +83,11 @@ final class DecodeKernels {
         return elementwise(kernel, items: (model.queryWidth + 2 * model.keyValueWidth) / 2)
     }
 
-    private func attend(_ layer: Int, _ tensors: DecodeTensors) throws -> Launch {
+    private func attend(_ layer: Int, _ tensors: DecodeTensors) throws -> [Launch] {
         let cache = tensors.caches[layer]
-        let kernel = try small.kernel(
-            "attend", .buffer(try tensors.activation(.queryKeyValue)), .buffer(cache.keys), .buffer(cache.values),
-            .buffer(tensors.scores), .buffer(try tensors.activation(.attention)), .uint(model.heads),
-            .uint(model.keyValueHeads), .uint(program.step.contextTokens + 1))
-        return Launch(kernel: kernel, groups: [model.heads], local: [smallLocal])
+        return try attention.launches(
+            AttentionKernels.Operands(
+                query: try tensors.activation(.queryKeyValue), keys: cache.keys, values: cache.values,
+                output: try tensors.activation(.attention)))
     }
 }

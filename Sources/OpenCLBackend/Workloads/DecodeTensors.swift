@@ -6,41 +6,33 @@ import NodeModel
 
 /// The buffers of a decode step: weights, caches, gains and activations, filled on the device from the seed.
 final class DecodeTensors {
-    /// Some rows of a matrix: as many as the device's largest buffer holds.
-    struct RowChunk {
-        let buffer: Buffer
-        let firstRow: Int
-        let rows: Int
-    }
-
     private let program: DecodeProgram
     private var activations: [ActivationBuffer: Buffer] = [:]
-    private(set) var matrices: [WeightMatrix: [RowChunk]] = [:]
+    private(set) var matrices: [WeightMatrix: StoredMatrix] = [:]
     private(set) var caches: [(keys: Buffer, values: Buffer)] = []
     private(set) var gains: [Buffer] = []
     /// The seeded residual a step starts from.
     let start: Buffer
     /// Cosine and sine of every pair's angle at the new token's position, made in float64.
     let turns: Buffer
-    /// Attention weights, `heads` × (`contextTokens` + 1).
-    let scores: Buffer
 
     /// What a step allocates on the device.
     static func bytes(of program: DecodeProgram) -> Int {
         let model = program.step.model
         let cache = 2 * 2 * model.layers * (program.step.contextTokens + 1) * model.keyValueWidth
         let small = 4 * (ActivationBuffer.allCases.map(program.count).reduce(0, +) + 3 * model.layers * model.hidden)
-        return 2 * model.matrixParametersPerToken + cache + small + 4 * model.heads * (program.step.contextTokens + 1)
+        return 2 * model.matrixParametersPerToken + cache + small
     }
 
-    init(_ program: DecodeProgram, queue: DeviceQueue, device: Device, filler: Filler, seed: UInt32) throws {
+    init(
+        _ program: DecodeProgram, queue: DeviceQueue, device: Device, tuning: Tuning, filler: Filler, seed: UInt32
+    ) throws {
         self.program = program
         let model = program.step.model
         func key(_ stream: UInt32) -> UInt32 { SeededData.key(seed: seed, stream: stream) }
         start = try queue.buffer(bytes: 4 * model.hidden)
         try filler.fill(start, .uniform, count: model.hidden, key: key(program.residualStream))
         turns = try queue.buffer(Self.turns(program.step))
-        scores = try queue.buffer(bytes: 4 * model.heads * (program.step.contextTokens + 1))
         for buffer in ActivationBuffer.allCases {
             activations[buffer] = try queue.buffer(bytes: 4 * program.count(of: buffer))
         }
@@ -50,25 +42,23 @@ final class DecodeTensors {
                 try queue.buffer(
                     (0..<model.hidden).map { 1 + SeededData.uniform(key: gainKey, index: UInt32($0)) / 8 }))
         }
-        try fillMatrices(queue: queue, device: device, filler: filler, key: key)
+        try fillMatrices(queue: queue, device: device, tuning: tuning, key: key)
         try fillCaches(queue: queue, filler: filler, key: key)
     }
 
-    private func fillMatrices(queue: DeviceQueue, device: Device, filler: Filler, key: (UInt32) -> UInt32) throws {
-        let kind: FillKind = program.step.weights == .bf16 ? .weightsBF16 : .weightsF16
+    private func fillMatrices(queue: DeviceQueue, device: Device, tuning: Tuning, key: (UInt32) -> UInt32) throws {
+        let format = program.step.weights == .bf16 ? WeightFormat.bf16 : .f16
+        var filler: MatrixFiller?
         for operation in program.operations {
             guard case .multiply(let matrix, _, _, _) = operation else { continue }
             queue.announce("making the weights \(matrix)", .prepare)
             let (rows, columns) = program.size(of: matrix)
-            let fitting = device.maximumAllocationBytes > 0 ? device.maximumAllocationBytes / (2 * columns) : rows
-            let step = max(min(rows, fitting), 1)
-            matrices[matrix] = try stride(from: 0, to: rows, by: step).map { first in
-                let count = min(step, rows - first)
-                let buffer = try queue.buffer(bytes: 2 * count * columns)
-                try filler.fill(
-                    buffer, kind, count: count * columns, key: key(program.stream(of: matrix)), first: first * columns)
-                return RowChunk(buffer: buffer, firstRow: first, rows: count)
-            }
+            let layout = MatrixLayout(GEMVShape(rows: rows, columns: columns), format, tuning: tuning)
+            let stored = try StoredMatrix(layout, queue: queue, device: device)
+            let own = try filler ?? MatrixFiller(layout, queue: queue)
+            try own.fill(stored, keys: (weights: key(program.stream(of: matrix)), scales: 0))
+            filler = own
+            matrices[matrix] = stored
         }
     }
 

@@ -27,8 +27,9 @@ final class DecodeWorkload: PreparedWorkload, InspectableDecodeStep {
         try MemoryGuard.check(
             deviceBytes: DecodeTensors.bytes(of: program), hostBytes: 8 * step.model.vocabulary, device: device)
         filler = try Filler(queue: queue)
-        tensors = try DecodeTensors(program, queue: queue, device: device, filler: filler, seed: seed)
-        kernels = try DecodeKernels(program, queue: queue, tuning: tuning)
+        tensors = try DecodeTensors(
+            program, queue: queue, device: device, tuning: tuning, filler: filler, seed: seed)
+        kernels = try DecodeKernels(program, queue: queue, device: device, tuning: tuning)
         restart = try kernels.restart(tensors)
         var operations: [DecodeOperation: [Launch]] = [:]
         for operation in program.operations { operations[operation] = try kernels.launches(for: operation, tensors) }

@@ -6,8 +6,6 @@ enum FillKind: String {
     case uniform = "fill_uniform"
     case integers = "fill_integers"
     case pattern = "fill_pattern"
-    case weightsBF16 = "fill_weights_bf16"
-    case weightsF16 = "fill_weights_f16"
     case cacheBF16 = "fill_cache_bf16"
     case cacheF16 = "fill_cache_f16"
 }

@@ -1,0 +1,87 @@
+// Attention of one token on processors: output = softmax(query . keys / sqrt(HEAD)) . values, the softmax taken on the
+// way; sixteen_bit.cl comes before.
+//
+// HEADS query heads of HEAD values, GROUPS heads of keys and values. Caches are [position][GROUPS][HEAD]. V divides
+// HEAD. Item i goes through positions i * run to (i + 1) * run of all heads, so that the caches are one stream a core.
+// A single item leaves `output`; several leave parts for attention_merge.cl: [item][HEADS][HEAD + 2].
+#define LANES (HEAD / V)
+#define MATES (HEADS / GROUPS)
+#define TILE 16
+
+// The scores of a tile's positions, and what they do to the mix so far: new weights, and the factor of the old ones.
+float weigh(float *scores, float *top, float *total) {
+    float16 s = vload16(0, scores);
+    float8 s8 = fmax(s.lo, s.hi);
+    float4 s4 = fmax(s8.lo, s8.hi);
+    float higher = fmax(*top, fmax(fmax(s4.x, s4.y), fmax(s4.z, s4.w)));
+    float factor = exp(*top - higher);
+    float16 weights = exp(s - higher);
+    float8 w8 = weights.lo + weights.hi;
+    float4 w4 = w8.lo + w8.hi;
+    *top = higher;
+    *total = fma(*total, factor, (w4.x + w4.y) + (w4.z + w4.w));
+    vstore16(weights, 0, scores);
+    return factor;
+}
+
+// `count` positions of the heads that share a head of the caches.
+void attend_tile(__global const float *query, __global const element *keys, __global const element *values, uint count,
+                 float *mix, float *tops, float *totals) {
+    const size_t width = GROUPS * HEAD;
+    float scores[MATES * TILE], factors[MATES];
+    for (uint p = 0; p < TILE; p++) {
+        FLOATV products[MATES];
+#pragma unroll
+        for (uint h = 0; h < MATES; h++) products[h] = 0;
+        for (uint j = 0; j < LANES && p < count; j++) {
+            FLOATV key = load_elements(j, keys + p * width);
+#pragma unroll
+            for (uint h = 0; h < MATES; h++) products[h] = fma(key, VLOAD(j, query + h * HEAD), products[h]);
+        }
+#pragma unroll
+        for (uint h = 0; h < MATES; h++)
+            scores[h * TILE + p] = p < count ? sum_of(products[h]) * (1.0f / sqrt((float)HEAD)) : -INFINITY;
+    }
+    for (uint h = 0; h < MATES; h++) factors[h] = weigh(scores + h * TILE, tops + h, totals + h);
+    for (uint j = 0; j < LANES; j++) {
+        FLOATV sums[MATES];
+#pragma unroll
+        for (uint h = 0; h < MATES; h++) sums[h] = VLOAD(j, mix + h * HEAD) * factors[h];
+        for (uint p = 0; p < count; p++) {
+            FLOATV value = load_elements(j, values + p * width);
+#pragma unroll
+            for (uint h = 0; h < MATES; h++) sums[h] = fma((FLOATV)(scores[h * TILE + p]), value, sums[h]);
+        }
+#pragma unroll
+        for (uint h = 0; h < MATES; h++) VSTORE(sums[h], j, mix + h * HEAD);
+    }
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attend(
+    __global const float *restrict query, __global const element *restrict keys,
+    __global const element *restrict values, __global float *restrict parts, __global float *restrict output, uint count, uint run) {
+    float mix[HEADS * HEAD], tops[HEADS], totals[HEADS];
+    for (uint i = 0; i < HEADS * LANES; i++) VSTORE((FLOATV)(0.0f), i, mix);
+    for (uint h = 0; h < HEADS; h++) {
+        // Finite, so that the difference of two of them is a number.
+        tops[h] = -MAXFLOAT;
+        totals[h] = 0;
+    }
+    uint first = get_global_id(0) * run, last = min(first + run, count);
+    for (uint start = first; start < last; start += TILE)
+        for (uint group = 0; group < GROUPS; group++) {
+            size_t at = ((size_t)start * GROUPS + group) * HEAD;
+            uint head = group * MATES;
+            attend_tile(query + head * HEAD, keys + at, values + at, min((uint)TILE, last - start), mix + head * HEAD,
+                        tops + head, totals + head);
+        }
+    bool alone = get_global_size(0) == 1;
+    for (uint h = 0; h < HEADS; h++) {
+        __global float *to = alone ? output + h * HEAD : parts + (get_global_id(0) * HEADS + h) * (HEAD + 2);
+        float scale = alone ? 1.0f / totals[h] : 1.0f;
+        for (uint j = 0; j < LANES; j++) VSTORE(VLOAD(j, mix + h * HEAD) * scale, j, to);
+        if (alone) continue;
+        to[HEAD] = tops[h];
+        to[HEAD + 1] = totals[h];
+    }
+}

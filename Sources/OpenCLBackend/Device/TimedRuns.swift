@@ -1,0 +1,66 @@
+import COpenCL
+import NodeModel
+
+extension DeviceQueue {
+    /// Runs lists of launches in turn and waits: list `first`, the next, and after the last the first again.
+    ///
+    /// - Parameters:
+    ///   - turns: Lists of as many launches each.
+    ///   - first: The list to begin with.
+    ///   - repetitions: How many lists are run.
+    /// - Returns: The interval from before the first launch to the end of the last.
+    /// - Throws: `TrialFailure` when the device fails.
+    func run(turns: [[Launch]], first: Int, repetitions: Int) throws -> TimedBatch {
+        guard repetitions > 0, let count = turns.first?.count, turns.allSatisfy({ $0.count == count }) else {
+            throw TrialFailure(.failed, "\(repetitions) repetitions of \(turns.count) lists of launches")
+        }
+        let raw = turns.flatMap { $0.map(\.raw) }
+        return try timed("running \(turns[0].first?.kernel.name ?? "nothing")", repetitions) { start, end in
+            nwcl_run_in_turn(handle, raw, count, turns.count, first, UInt64(repetitions), start, end)
+        }
+    }
+
+    /// Runs a launch so many times, waiting for each before the next.
+    func runWaiting(_ launch: Launch, repetitions: Int) throws -> TimedBatch {
+        var raw = launch.raw
+        return try timed("running \(launch.kernel.name)", repetitions) { start, end in
+            nwcl_run_waiting(handle, &raw, UInt64(repetitions), start, end)
+        }
+    }
+
+    /// Copies between a buffer and as many bytes of the host's memory, so many times, and waits.
+    func run(_ direction: HostCopy.Direction, _ buffer: Buffer, _ memory: HostMemory, repetitions: Int) throws
+        -> TimedBatch
+    {
+        guard buffer.bytes == memory.bytes else { throw TrialFailure(.failed, "a copy between unequal sizes") }
+        let toHost: Int32 = direction == .read ? 1 : 0
+        return try timed("copying \(buffer.bytes) bytes", repetitions) { start, end in
+            nwcl_run_copies(
+                handle, buffer.handle, memory.handle, buffer.bytes, toHost, UInt64(repetitions), start, end)
+        }
+    }
+
+    private func timed(
+        _ action: String, _ repetitions: Int,
+        _ body: (_ start: UnsafeMutablePointer<UInt64>, _ end: UnsafeMutablePointer<UInt64>) -> Int32
+    ) throws -> TimedBatch {
+        guard repetitions > 0 else { throw TrialFailure(.failed, "\(repetitions) repetitions: expected at least 1") }
+        var start: UInt64 = 0
+        var end: UInt64 = 0
+        try OpenCLStatus.check(body(&start, &end), action)
+        return TimedBatch(
+            start: MonotonicInstant(nanoseconds: start), end: MonotonicInstant(nanoseconds: end),
+            repetitions: repetitions)
+    }
+
+    /// Copies values into the beginning of a buffer, which must hold as many.
+    func write<Value: BitwiseCopyable>(_ values: [Value], to buffer: Buffer) throws {
+        let bytes = values.count * MemoryLayout<Value>.stride
+        guard bytes <= buffer.bytes else {
+            throw TrialFailure(.failed, "a write of \(bytes) bytes into a buffer of \(buffer.bytes)")
+        }
+        guard bytes > 0 else { return }
+        let status = values.withUnsafeBytes { nwcl_write(handle, buffer.handle, 0, $0.baseAddress, $0.count) }
+        try OpenCLStatus.check(status, "copying \(bytes) bytes to the device")
+    }
+}
