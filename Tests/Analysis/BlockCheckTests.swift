@@ -95,7 +95,8 @@ import Testing
         var result = Self.starts
         for pair in 0..<5 {
             for _ in 0..<steps {
-                result[pair] = UInt32(truncatingIfNeeded: Int64(result[pair]) + dot(result[5 + pair], Self.factors[pair]))
+                result[pair] = UInt32(
+                    truncatingIfNeeded: Int64(result[pair]) + dot(result[5 + pair], Self.factors[pair]))
                 result[5 + pair] = UInt32(
                     truncatingIfNeeded: Int64(result[5 + pair]) + dot(result[pair], Self.factors[pair]))
             }

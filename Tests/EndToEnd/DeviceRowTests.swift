@@ -10,7 +10,10 @@ struct DeviceRowTests {
     private func run(_ arguments: String) throws -> (status: Int32, trials: [[String: Any]]) {
         let options = arguments.split(separator: " ").map(String.init)
         let finished = try Program.run(
-            ["run", "--no-save", "--simulated-watts", "10", "--idle-seconds", "0", "--trial-seconds", "0.3", "--format"]
+            [
+                "run", "--no-save", "--simulated-watts", "10", "--idle-seconds", "0", "--trial-seconds", "0.3",
+                "--format",
+            ]
                 + ["json"] + options)
         return (finished.status, try finished.document()["trials"] as? [[String: Any]] ?? [])
     }
@@ -18,9 +21,10 @@ struct DeviceRowTests {
     @Test func transfersLaunchesAndVectorsAreMeasured() throws {
         let run = try run("--device opencl:0:0 --workload transfer launch gemv --shape 512x2048 --precision q8_0 f16")
         #expect(run.status == 0)
-        #expect(run.trials.compactMap { $0["workload"] as? String }.sorted() == [
-            "gemv", "gemv", "launch", "launch", "transfer", "transfer", "transfer", "transfer",
-        ])
+        #expect(
+            run.trials.compactMap { $0["workload"] as? String }.sorted() == [
+                "gemv", "gemv", "launch", "launch", "transfer", "transfer", "transfer", "transfer",
+            ])
         for trial in run.trials {
             #expect(trial["status"] as? String == "measured" && trial["verified"] as? Bool == true, "\(trial)")
             let isLaunch = trial["workload"] as? String == "launch"

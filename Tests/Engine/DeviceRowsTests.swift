@@ -71,7 +71,8 @@ import Testing
         let halves = try plans(.full, TrialSelection(precisions: [.f16])).map(\.workload)
         #expect(halves.allSatisfy { $0.precision == .f16 } && halves.contains { $0.name == .attention })
         #expect(!halves.contains { Self.own.subtracting([.attention]).contains($0.name) })
-        let named = try plans(.full, TrialSelection(workloads: [.attention, .softmax], precisions: [.bf16])).map(\.workload)
+        let named = try plans(.full, TrialSelection(workloads: [.attention, .softmax], precisions: [.bf16])).map(
+            \.workload)
         #expect(named.filter { $0.name == .attention }.allSatisfy { $0.precision == .bf16 })
         #expect(named.contains { $0.name == .softmax })
     }
@@ -81,7 +82,9 @@ import Testing
         #expect(streams.map(\.workload.workingSetBytes) == [128 << 20, 256 << 20, 384 << 20])
         // The caches of a processor's device are those of the topology, 512 MiB.
         #expect(streams.allSatisfy { $0.caveat == TrialPlan.noCeiling })
-        let large = try plans(.standard) { $0.memoryBytes = 1 << 40; $0.maximumAllocationBytes = 1 << 40 }
+        let large = try plans(.standard) {
+            $0.memoryBytes = 1 << 40; $0.maximumAllocationBytes = 1 << 40
+        }
         #expect(large.filter { $0.workload.name == .bandwidth }.allSatisfy { $0.caveat == nil })
     }
 

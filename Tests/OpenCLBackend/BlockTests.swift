@@ -8,7 +8,9 @@ enum OpenCLDevice {
     static let isThere = (try? OpenCLSession()) != nil
 
     /// Prepares a workload with the kernels for a kind of device, and little data in turn.
-    static func prepare<Prepared>(_ workload: Workload, _ kernels: DeviceKind, as type: Prepared.Type) throws -> Prepared {
+    static func prepare<Prepared>(_ workload: Workload, _ kernels: DeviceKind, as type: Prepared.Type) throws
+        -> Prepared
+    {
         let session = try OpenCLSession(kernels: kernels, rotatedBytes: 1 << 20)
         return try #require(try session.prepare(workload, seed: 11) as? Prepared)
     }
@@ -142,7 +144,8 @@ struct BlockTests {
             AttentionShape(heads: 4, keyValueHeads: 2, headDimension: 24, contextTokens: 4),
             AttentionShape(heads: 4, keyValueHeads: 2, headDimension: 32, contextTokens: 0),
         ]
-        let workloads = bad.map { Workload.attention($0, .f16) } + [.attention(Self.shape, .f32)]
+        let workloads =
+            bad.map { Workload.attention($0, .f16) } + [.attention(Self.shape, .f32)]
             + [.softmax(RowsShape(rows: 0, columns: 4))]
         for workload in workloads {
             let failure = #expect(throws: TrialFailure.self) { try session.prepare(workload, seed: 1) }

@@ -14,6 +14,7 @@ enum IntegerDot {
     /// - Parameters:
     ///   - queue: The device.
     ///   - device: Its description; no processor has PTX, and some of their compilers end the process at its sight.
+    /// - Returns: The best way it has.
     static func find(on queue: DeviceQueue, device: Device) -> IntegerDot {
         let ptx = device.kind == .cpu ? "a processor has none" : Capability.ptx.missing(on: queue)
         guard let ptx else { return .ptx }

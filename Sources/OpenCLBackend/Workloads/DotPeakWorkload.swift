@@ -33,7 +33,8 @@ final class DotPeakWorkload: PreparedWorkload {
         self.queue = queue
         filler = try Filler(queue: queue)
         // Compilers for processors vectorise across the items of a group.
-        let sizes = tuning.isProcessor ? [64, 16, 1].filter { $0 <= tuning.maximumGroup } : tuning.localSizes(from: 256)
+        let sizes =
+            tuning.isProcessor ? [64, 16, 1].filter { $0 <= tuning.maximumGroup } : tuning.localSizes(from: 256)
         let (program, local) = try queue.build(
             ["integer_dot", "peak_dot"], kernels: ["peak_dot"], options: dot.macros + ["PAIRS=\(Self.pairs)"],
             flags: dot.flags, localSizes: sizes)

@@ -64,7 +64,7 @@ final class GEMVKernels {
         format.isBlocked ? "multiply_blocks" : "multiply_plain"
     }
 
-    /// Processors multiply in 16 bits. Weights of q4_0 are multiplied as they are stored, plus 8.
+    /// Processors multiply in 16 bits, and weights of q4_0 are multiplied as they are stored, plus 8.
     private static func quantising(_ format: WeightFormat, _ tuning: Tuning) -> [String] {
         ["VALUE=\(tuning.isProcessor ? "short" : "char")", "SHIFT=\(format == .q4 ? 8 : 0)"]
     }
