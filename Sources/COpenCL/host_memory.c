@@ -73,7 +73,7 @@ int32_t nwcl_run_copies(
     nwcl_session *session, nwcl_buffer *buffer, nwcl_host_memory *memory, size_t size, int32_t to_host,
     uint64_t repetitions, uint64_t *start_ns, uint64_t *end_ns) {
     cl_int status = CL_SUCCESS;
-    *start_ns = nwcl_monotonic_ns();
+    *start_ns = nwcl_now();
     for (uint64_t repetition = 0; repetition < repetitions && status == CL_SUCCESS; repetition++) {
         status = enqueue_copy(session, buffer, memory, size, to_host);
         if (repetition % MAX_COPIES == MAX_COPIES - 1 && status == CL_SUCCESS) {
@@ -81,6 +81,6 @@ int32_t nwcl_run_copies(
         }
     }
     cl_int finished = nwcl_table->clFinish(session->queue);
-    *end_ns = nwcl_monotonic_ns();
+    *end_ns = nwcl_now();
     return status != CL_SUCCESS ? status : finished;
 }

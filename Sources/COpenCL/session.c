@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 // Few, because a runtime whose queue is full may wait for the gate that only opens after the last enqueue.
 #define MAX_GATED 64
@@ -152,12 +151,6 @@ int32_t nwcl_read(nwcl_session *session, nwcl_buffer *buffer, size_t offset, voi
         session->queue, buffer->memory, CL_TRUE, offset, size, destination, 0, NULL, NULL);
 }
 
-uint64_t nwcl_monotonic_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static cl_int enqueue(
     cl_command_queue queue, const nwcl_launch *launch, const cl_event *gate, cl_event *done) {
     return nwcl_table->clEnqueueNDRangeKernel(
@@ -172,7 +165,7 @@ cl_int nwcl_enqueue(nwcl_session *session, const nwcl_launch *launch) {
 // Lets what waits behind the gate begin, whatever became of the rest, since nothing could be released otherwise.
 static cl_int open_gate(nwcl_session *session, cl_event gate, uint64_t *start_ns) {
     nwcl_table->clFlush(session->queue);
-    *start_ns = nwcl_monotonic_ns();
+    *start_ns = nwcl_now();
     cl_int status = nwcl_table->clSetUserEventStatus(gate, CL_COMPLETE);
     nwcl_table->clReleaseEvent(gate);
     return status;
@@ -185,7 +178,7 @@ int32_t nwcl_run(
     cl_event gate = nwcl_table->clCreateUserEvent(session->context, &status);
     bool gated = status == CL_SUCCESS;
     status = CL_SUCCESS;
-    *start_ns = nwcl_monotonic_ns();
+    *start_ns = nwcl_now();
     size_t queued = 0;
     uint64_t total = repetitions * count;
     for (uint64_t i = 0; i < total && status == CL_SUCCESS; i++) {
@@ -204,7 +197,7 @@ int32_t nwcl_run(
         if (status == CL_SUCCESS) { status = opened; }
     }
     cl_int finished = nwcl_table->clFinish(session->queue);
-    *end_ns = nwcl_monotonic_ns();
+    *end_ns = nwcl_now();
     return status != CL_SUCCESS ? status : finished;
 }
 
@@ -234,10 +227,10 @@ int32_t nwcl_profile(nwcl_session *session, const nwcl_launch *launch, nwcl_time
         nwcl_table->clCreateCommandQueue(session->context, session->device, CL_QUEUE_PROFILING_ENABLE, &status);
     if (status != CL_SUCCESS) { return status; }
     cl_event done = NULL;
-    uint64_t start = nwcl_monotonic_ns();
+    uint64_t start = nwcl_now();
     status = enqueue(queue, launch, NULL, &done);
     if (status == CL_SUCCESS) { status = nwcl_table->clFinish(queue); }
-    times->wall_ns = nwcl_monotonic_ns() - start;
+    times->wall_ns = nwcl_now() - start;
     if (status == CL_SUCCESS) { status = read_times(done, times); }
     if (done != NULL) { nwcl_table->clReleaseEvent(done); }
     nwcl_table->clReleaseCommandQueue(queue);

@@ -3,6 +3,8 @@
 
 #include "loader.h"
 
+#include <time.h>
+
 struct nwcl_session {
     cl_device_id device;
     cl_context context;
@@ -26,8 +28,12 @@ struct nwcl_buffer {
 /// The most launches in the queue at once.
 #define NWCL_MAX_QUEUED 16384
 
-/// CLOCK_MONOTONIC.
-uint64_t nwcl_monotonic_ns(void);
-
 /// Enqueues one launch.
 cl_int nwcl_enqueue(nwcl_session *session, const nwcl_launch *launch);
+
+/// CLOCK_MONOTONIC.
+static inline uint64_t nwcl_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}

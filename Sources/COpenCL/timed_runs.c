@@ -7,7 +7,7 @@ int32_t nwcl_run_in_turn(
     if (turns == 0 || first_turn >= turns) { return CL_INVALID_VALUE; }
     size_t queued = 0, turn = first_turn;
     cl_int status = CL_SUCCESS;
-    *start_ns = nwcl_monotonic_ns();
+    *start_ns = nwcl_now();
     for (uint64_t repetition = 0; repetition < repetitions && status == CL_SUCCESS; repetition++) {
         const nwcl_launch *own = launches + turn * count;
         for (size_t i = 0; i < count && status == CL_SUCCESS; i++) { status = nwcl_enqueue(session, own + i); }
@@ -19,18 +19,18 @@ int32_t nwcl_run_in_turn(
         }
     }
     cl_int finished = nwcl_table->clFinish(session->queue);
-    *end_ns = nwcl_monotonic_ns();
+    *end_ns = nwcl_now();
     return status != CL_SUCCESS ? status : finished;
 }
 
 int32_t nwcl_run_waiting(
     nwcl_session *session, const nwcl_launch *launch, uint64_t repetitions, uint64_t *start_ns, uint64_t *end_ns) {
     cl_int status = CL_SUCCESS;
-    *start_ns = nwcl_monotonic_ns();
+    *start_ns = nwcl_now();
     for (uint64_t repetition = 0; repetition < repetitions && status == CL_SUCCESS; repetition++) {
         status = nwcl_enqueue(session, launch);
         if (status == CL_SUCCESS) { status = nwcl_table->clFinish(session->queue); }
     }
-    *end_ns = nwcl_monotonic_ns();
+    *end_ns = nwcl_now();
     return status;
 }

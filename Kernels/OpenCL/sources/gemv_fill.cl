@@ -2,28 +2,27 @@
 // GEMVOracle for what they are.
 //
 // PANEL rows lie side by side, 1 on GPUs: [panel][column][PANEL], rows beyond the last and columns beyond the last
-// zero. Of blocks the 16-bit words lie so: [panel][block][WORDS][PANEL], and their scales apart: [panel][block][PANEL].
+// zero. Of blocks the 32-bit words lie so: [panel][block][WORDS][PANEL], and their scales apart: [panel][block][PANEL].
 // F32, BF16, Q8 or Q4 names the format, else it is f16; INTEGERS asks for small integers. Global (0, 1) is (place in a
 // panel, panel); `first` is the row of the whole matrix that row 0 of the buffer is.
 
 #if defined(Q8) || defined(Q4)
 #ifdef Q8
-#define WORDS 16
-#else
 #define WORDS 8
+#else
+#define WORDS 4
 #endif
 
-__kernel void fill_quants(__global ushort *restrict data, uint rows, uint blocks, uint first, uint key) {
+__kernel void fill_quants(__global uint *restrict data, uint rows, uint blocks, uint first, uint key) {
     uint place = get_global_id(0), width = blocks * WORDS * PANEL, panel = get_global_id(1);
     if (place >= width) return;
-    uint row = panel * PANEL + place % PANEL, at = place / PANEL;
-    uint word = hash_word(key, ((first + row) * blocks + at / WORDS) * (WORDS / 2) + at % WORDS / 2);
-    ushort bits = (ushort)(word >> (16 * (at & 1)));
+    uint row = panel * PANEL + place % PANEL;
+    uint word = hash_word(key, (first + row) * blocks * WORDS + place / PANEL);
 #if defined(INTEGERS) && defined(Q8)
-    // Two signed bytes, each shifted by two.
-    bits = (ushort)((((int)(char)(bits >> 8) >> 2) << 8) | (((int)(char)bits >> 2) & 0xff));
+    // Four signed bytes, each shifted by two.
+    word = as_uint(as_char4(word) >> (char)2);
 #endif
-    data[(size_t)panel * width + place] = row < rows ? bits : (ushort)0;
+    data[(size_t)panel * width + place] = row < rows ? word : 0;
 }
 
 __kernel void fill_scales(__global ushort *restrict data, uint rows, uint blocks, uint first, uint key) {

@@ -7,7 +7,7 @@ final class DeviceQueue {
     let handle: OpaquePointer
     private let report: StepReport
     /// What was run last, to be looked at by the device's own clock.
-    private var lastLaunches: [Launch] = []
+    var lastLaunches: [Launch] = []
 
     /// Opens a device of the loader in this process.
     init(platform: Int, device: Int, report: @escaping StepReport) throws {

@@ -11,17 +11,19 @@ extension DeviceQueue {
     /// - Returns: The interval from before the first launch to the end of the last.
     /// - Throws: `TrialFailure` when the device fails.
     func run(turns: [[Launch]], first: Int, repetitions: Int) throws -> TimedBatch {
-        guard repetitions > 0, let count = turns.first?.count, turns.allSatisfy({ $0.count == count }) else {
+        guard repetitions > 0, turns.indices.contains(first), turns.allSatisfy({ $0.count == turns[0].count }) else {
             throw TrialFailure(.failed, "\(repetitions) repetitions of \(turns.count) lists of launches")
         }
+        lastLaunches = turns[first]
         let raw = turns.flatMap { $0.map(\.raw) }
         return try timed("running \(turns[0].first?.kernel.name ?? "nothing")", repetitions) { start, end in
-            nwcl_run_in_turn(handle, raw, count, turns.count, first, UInt64(repetitions), start, end)
+            nwcl_run_in_turn(handle, raw, turns[0].count, turns.count, first, UInt64(repetitions), start, end)
         }
     }
 
     /// Runs a launch so many times, waiting for each before the next.
     func runWaiting(_ launch: Launch, repetitions: Int) throws -> TimedBatch {
+        lastLaunches = [launch]
         var raw = launch.raw
         return try timed("running \(launch.kernel.name)", repetitions) { start, end in
             nwcl_run_waiting(handle, &raw, UInt64(repetitions), start, end)
@@ -33,6 +35,7 @@ extension DeviceQueue {
         -> TimedBatch
     {
         guard buffer.bytes == memory.bytes else { throw TrialFailure(.failed, "a copy between unequal sizes") }
+        lastLaunches = []
         let toHost: Int32 = direction == .read ? 1 : 0
         return try timed("copying \(buffer.bytes) bytes", repetitions) { start, end in
             nwcl_run_copies(

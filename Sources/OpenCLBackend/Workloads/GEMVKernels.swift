@@ -42,8 +42,8 @@ final class GEMVKernels {
             "vector": isBlocked ? "int8 in blocks of 32, f32 scales, quantised in the timed part" : "f32",
         ]
         if tuning.isProcessor {
-            let macros = layout.macros + ["V=\(tuning.lanes)"] + (isBlocked ? ["P=\(layout.panelRows)"] : [])
-            products = try queue.build(["sixteen_bit", "gemv_panels"], options: macros)
+            products = try queue.build(
+                ["sixteen_bit", "gemv_panels"], options: layout.macros + ["V=\(tuning.lanes)"])
             local = 1
             facts["kernel"] = "panels in vectors of \(tuning.lanes)"
         } else {
@@ -55,18 +55,15 @@ final class GEMVKernels {
                 localSizes: Self.localSizes(layout, tuning))
             facts["kernel"] = "\(Self.rowsOfGroup) rows a group of \(local)" + (dot.map { ", \($0.title)" } ?? "")
         }
-        quantiser = isBlocked ? try queue.build(["gemv_quantise"], options: Self.quantising(format, tuning)) : nil
+        // Processors multiply in 16 bits.
+        let value = "VALUE=\(tuning.isProcessor ? "short" : "char")"
+        quantiser = isBlocked ? try queue.build(["gemv_quantise"], options: layout.macros + [value]) : nil
         facts["options"] = products.options
         notes = facts
     }
 
     private static func name(_ format: WeightFormat) -> String {
         format.isBlocked ? "multiply_blocks" : "multiply_plain"
-    }
-
-    /// Processors multiply in 16 bits, and weights of q4_0 are multiplied as they are stored, plus 8.
-    private static func quantising(_ format: WeightFormat, _ tuning: Tuning) -> [String] {
-        ["VALUE=\(tuning.isProcessor ? "short" : "char")", "SHIFT=\(format == .q4 ? 8 : 0)"]
     }
 
     /// Work-groups in which each item has about four 16-byte words of a row.

@@ -18,7 +18,7 @@ struct MatrixLayout {
     init(_ shape: GEMVShape, _ format: WeightFormat, tuning: Tuning) {
         self.shape = shape
         self.format = format
-        panelRows = !tuning.isProcessor ? 1 : tuning.lanes * (format.isBlocked ? 2 : 1)
+        panelRows = tuning.isProcessor ? tuning.lanes : 1
         let unit = tuning.isProcessor || format.isBlocked ? 1 : 16 / (format.precision.bytes ?? 1)
         stride = (shape.columns + unit - 1) / unit * unit
     }
@@ -126,7 +126,7 @@ final class MatrixFiller {
                 let sizes: [Argument] = [.uint(chunk.rows), .uint(layout.blocks), .uint(chunk.firstRow)]
                 try launch(
                     program, "fill_quants", [.buffer(chunk.weights)] + sizes + [.word(keys.weights)],
-                    width: layout.panelBytes / 2, panels: panels)
+                    width: layout.panelBytes / 4, panels: panels)
                 try launch(
                     program, "fill_scales", [.buffer(scales)] + sizes + [.word(keys.scales)],
                     width: layout.panelScaleBytes / 2, panels: panels)
