@@ -42,6 +42,15 @@ struct KernelTests {
         try verify(.peak(.f32), kernels, runs: 1)
     }
 
+    @Test(arguments: styles) func peakOfBytesIsRightOrSaysWhyThereIsNone(_ kernels: DeviceKind) throws {
+        do {
+            try verify(.peak(.i8), kernels, runs: 1)
+        } catch let failure as TrialFailure {
+            #expect(failure.status == .unsupported)
+            for part in ["int8", "cl_khr_integer_dot_product", "PTX"] { #expect(failure.reason.contains(part)) }
+        }
+    }
+
     @Test(arguments: [64, 1_000, 4_096, 1 << 20], styles)
     func readsSeeEveryWord(_ bytes: Int, _ kernels: DeviceKind) throws {
         try verify(.readBandwidth(bytes: bytes), kernels)
@@ -77,7 +86,7 @@ struct KernelTests {
     @Test func whatTheKernelsLackIsUnsupported() throws {
         let session = try OpenCLSession()
         let step = DecodeStep(model: .tiny, weights: .i8, contextTokens: 3)
-        for workload in [Workload.peak(.i8), .gemm(GEMMShape(m: 2, n: 2, k: 2), .bf16), .decode(step)] {
+        for workload in [Workload.peak(.bf16), .gemm(GEMMShape(m: 2, n: 2, k: 2), .bf16), .decode(step)] {
             let failure = #expect(throws: TrialFailure.self) { try session.prepare(workload, seed: 1) }
             #expect(failure?.status == .unsupported)
         }
