@@ -62,7 +62,7 @@ public enum TrialDerivation {
         site: SiteFacts
     ) -> TrialRecord {
         var record = TrialRecord(plan: plan, status: .measured)
-        record.verification = measurement.verification
+        record.verification = measurement.verification.finite
         record.verified = measurement.verification.passed
         record.notes = measurement.notes
         record.conditions = measurement.conditions
@@ -232,4 +232,13 @@ public enum Disturbance {
     private static func percent(_ fraction: Double) -> String { "\((fraction * 1000).rounded() / 10) %" }
 
     private static func gigahertz(_ hertz: Double) -> String { "\((hertz / 1e7).rounded() / 100)" }
+}
+
+extension Verification {
+    /// The same with a deviation that JSON can hold: what has none that counts is as far off as can be.
+    fileprivate var finite: Verification {
+        var result = self
+        if !worst.isFinite { result.worst = .greatestFiniteMagnitude }
+        return result
+    }
 }

@@ -152,4 +152,19 @@ struct DriverFaultTests {
         #expect(failure?.status == .skipped)
         #expect(failure?.reason.contains("CL_MEM_OBJECT_ALLOCATION_FAILURE") == true)
     }
+
+    @Test func aRunWithWrongResultsIsAnsweredNoAndStillPrinted() throws {
+        let drivers = try Drivers("wrong_results", limits: Self.limits)
+        let finished = try Program.run(
+            [
+                "run", "--no-save", "--quiet", "--format", "json", "--idle-seconds", "0", "--trial-seconds", "0.1",
+                "--workload", "gemm", "--precision", "f32", "--shape", "64", "--no-tune",
+            ], environment: ["OCL_ICD_VENDORS": drivers.folder])
+        #expect(finished.status == 1, "\(finished.error)")
+        let trials = try #require(try finished.document()["trials"] as? [[String: Any]])
+        #expect(trials.compactMap { $0["status"] as? String } == ["measured", "failed", "measured"])
+        let wrong = try #require(trials.first { $0["status"] as? String == "failed" })
+        #expect((wrong["reason"] as? String)?.hasPrefix("result wrong") == true)
+        #expect(wrong["flops_per_second"] is NSNull)
+    }
 }

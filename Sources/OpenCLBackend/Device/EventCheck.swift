@@ -43,7 +43,7 @@ package enum EventCheck {
     /// - Parameter launches: The launches of one repetition.
     /// - Returns: One line.
     package static func verdict(_ launches: [EventTimes]) -> String {
-        if launches.isEmpty { return "none: no kernel was launched" }
+        if launches.isEmpty { return "none: nothing that could be run again" }
         for times in launches { if let nonsense = times.nonsense { return "of no use: \(nonsense)" } }
         let wall = launches.reduce(0) { $0 + $1.wall }
         let device = launches.reduce(0) { $0 + $1.ended - $1.started }
