@@ -84,10 +84,12 @@ public enum ProductCheck {
     ///   - a: Element (row, k) of A.
     ///   - b: Element (k, column) of B.
     ///   - c: The M×N result, row-major.
+    ///   - allowed: What an element may be off, of K and its Σ|a||b|.
     /// - Returns: The largest error relative to what is allowed.
     /// - Complexity: O(samples · K).
     public static func sampled(
-        _ shape: GEMMShape, samples: Int = 256, seed: UInt32, a: (Int, Int) -> Float, b: (Int, Int) -> Float, c: [Float]
+        _ shape: GEMMShape, samples: Int = 256, seed: UInt32, a: (Int, Int) -> Float, b: (Int, Int) -> Float,
+        c: [Float], allowed: (_ length: Int, _ magnitude: Double) -> Double = Tolerance.dotProduct
     ) -> Verification {
         let method = "float64 oracle on \(samples) elements"
         guard c.count == shape.m * shape.n else {
@@ -106,8 +108,7 @@ public enum ProductCheck {
                 magnitude += abs(product)
             }
             let error = abs(Double(c[row * shape.n + column]) - sum)
-            let ratio = Tolerance.ratio(
-                error: error, allowed: Tolerance.dotProduct(length: shape.k, magnitude: magnitude))
+            let ratio = Tolerance.ratio(error: error, allowed: allowed(shape.k, magnitude))
             if ratio > worst {
                 worst = ratio
                 if ratio > 1 { detail = "C[\(row)][\(column)] is off by \(error)" }
@@ -133,6 +134,21 @@ public enum Tolerance {
     /// What an f32 dot product of `length` terms with Σ|a||b| = `magnitude` may be off.
     public static func dotProduct(length: Int, magnitude: Double) -> Double {
         (8 * Double(length).squareRoot() * f32Unit + 4 * f32Unit) * magnitude + Double(Float.leastNormalMagnitude)
+    }
+
+    /// What such a dot product may be off on a matrix engine, whose f32 sums are cut off rather than rounded and whose
+    /// products are aligned to the largest of a few before they are added up: four times as much.
+    public static func engineSums(length: Int, magnitude: Double) -> Double {
+        4 * dotProduct(length: length, magnitude: magnitude)
+    }
+
+    /// What a dot product of values without a common sign may be off where sums are kept in f16.
+    ///
+    /// Partial sums stay below 4·√(Σ(ab)²), for uniform factors 16/3·Σ|a||b|/√K, and are rounded K/8 times at most
+    /// (u = 2⁻¹¹) with errors that add up as 8 times the square root of their number.
+    public static func f16Sums(length: Int, magnitude: Double) -> Double {
+        let roundings = (Double(length) / 8 + 1).squareRoot()
+        return 8 * roundings * 0x1p-11 * 16 / 3 * magnitude / Double(max(length, 1)).squareRoot() + 0x1p-24
     }
 
     /// An error as a fraction of what is allowed; a value that is not a number is infinitely wrong.

@@ -127,7 +127,10 @@ public enum TrialDerivation {
         switch record.workload {
         case .peak, .bandwidth, .latency, .transfer, .launch: record.fractionOfPeak = nil
         case .gemm:
-            if let rate = record.flopsPerSecond, let peak = record.precision.flatMap(ceilings.peak) {
+            // The peaks are of a device's ordinary arithmetic, which bounds nothing of its matrix engine.
+            if record.engine == nil, let rate = record.flopsPerSecond,
+                let peak = record.precision.flatMap(ceilings.peak)
+            {
                 record.fractionOfPeak = rate / peak
             }
         case .gemv, .softmax, .rmsnorm, .attention, .llm:

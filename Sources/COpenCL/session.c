@@ -57,20 +57,20 @@ static void copy_log(nwcl_session *session, cl_program program, char *log, size_
     free(whole);
 }
 
-int32_t nwcl_build(
-    nwcl_session *session, const char *source, const char *options, nwcl_program **program, char *log,
+// Builds what was created with the status so far, which it takes over.
+static int32_t finish_build(
+    nwcl_session *session, cl_program created, cl_int status, const char *options, nwcl_program **program, char *log,
     size_t capacity) {
-    *program = NULL;
-    if (capacity == 0) { return CL_INVALID_VALUE; }
-    log[0] = '\0';
     nwcl_program *result = calloc(1, sizeof *result);
-    if (result == NULL) { return NWCL_UNUSABLE; }
+    if (result == NULL) {
+        if (status == CL_SUCCESS) { nwcl_table->clReleaseProgram(created); }
+        return NWCL_UNUSABLE;
+    }
     result->device = session->device;
-    cl_int status = CL_SUCCESS;
-    result->program = nwcl_table->clCreateProgramWithSource(session->context, 1, &source, NULL, &status);
     if (status == CL_SUCCESS) {
-        status = nwcl_table->clBuildProgram(result->program, 1, &session->device, options, NULL, NULL);
-        if (status != CL_SUCCESS) { copy_log(session, result->program, log, capacity); }
+        result->program = created;
+        status = nwcl_table->clBuildProgram(created, 1, &session->device, options, NULL, NULL);
+        if (status != CL_SUCCESS) { copy_log(session, created, log, capacity); }
     }
     if (status != CL_SUCCESS) {
         nwcl_release_program(result);
@@ -78,6 +78,33 @@ int32_t nwcl_build(
     }
     *program = result;
     return 0;
+}
+
+int32_t nwcl_build(
+    nwcl_session *session, const char *source, const char *options, nwcl_program **program, char *log,
+    size_t capacity) {
+    *program = NULL;
+    if (capacity == 0) { return CL_INVALID_VALUE; }
+    log[0] = '\0';
+    cl_int status = CL_SUCCESS;
+    cl_program created = nwcl_table->clCreateProgramWithSource(session->context, 1, &source, NULL, &status);
+    return finish_build(session, created, status, options, program, log, capacity);
+}
+
+int32_t nwcl_build_binary(
+    nwcl_session *session, const void *binary, size_t size, nwcl_program **program, char *log, size_t capacity) {
+    *program = NULL;
+    if (capacity == 0) { return CL_INVALID_VALUE; }
+    log[0] = '\0';
+    const unsigned char *bytes = binary;
+    cl_int accepted = CL_SUCCESS, status = CL_SUCCESS;
+    cl_program created = nwcl_table->clCreateProgramWithBinary(
+        session->context, 1, &session->device, &size, &bytes, &accepted, &status);
+    if (status == CL_SUCCESS && accepted != CL_SUCCESS) {
+        nwcl_table->clReleaseProgram(created);
+        return accepted;
+    }
+    return finish_build(session, created, status, "", program, log, capacity);
 }
 
 void nwcl_release_program(nwcl_program *program) {

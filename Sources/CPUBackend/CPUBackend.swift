@@ -104,6 +104,8 @@ public final class CPUBackend: ComputeBackend {
             try memory.require(
                 ProductWorkload.bytesNeeded(shape, precision, isa: isa, threads: threads.count, l2Bytes: l2Bytes))
             return try ProductWorkload(context(), shape: shape, precision: precision, l2Bytes: l2Bytes)
+        case .engineProduct:
+            throw TrialFailure(.unsupported, "the native kernels choose by themselves what computes their products")
         case .gemv(let shape, let precision):
             let format = try GEMVWorkload.format(precision)
             let rotated = GEMVWorkload.rotatedBytes(topology, memory)

@@ -97,11 +97,21 @@ public struct Planner {
             peaks.map { .peak($0) } + [.readBandwidth(bytes: readBytes(of: device))]
             + (native ? [] : deviceStreams(of: device))
             + formats.flatMap { format in shapes(of: device).map { .gemm($0, format) } }
+        let engine: [Workload] = engineFormats(of: device).flatMap { format in
+            shapes(of: device).map { .engineProduct(EngineProduct($0, format)) }
+        }
         let last: [Workload] =
             gemvFormats(of: device).flatMap { format in gemvShapes.map { .gemv($0, format) } }
             + (native ? namedDeviceRows(of: device) : ownRows(of: device)) + decodeSteps.map { .decode($0) }
-        return first.map { Candidate(workload: $0) } + (native ? modelProducts : [])
+        return (first + engine).map { Candidate(workload: $0) } + (native ? modelProducts : [])
             + last.map { Candidate(workload: $0) }
+    }
+
+    /// No processor shows its matrix engine to OpenCL C; the CPU's own kernels use theirs unasked.
+    private func engineFormats(of device: Device) -> [EngineFormat] {
+        guard device.kind != .cpu else { return [] }
+        guard let wanted = asked(of: .gemm, isPlain) else { return suite.engineFormats }
+        return EngineFormat.all.filter { wanted.contains($0.precision) }
     }
 
     /// Products of few rows, in those of their formats that are wanted.

@@ -34,6 +34,8 @@ public struct Suite: Hashable, Sendable {
     public var cpuPeaks: [Precision] = [.f32]
     /// Formats of the CPU's own products.
     public var cpuFormats: [Precision] = [.f32]
+    /// Formats of the products on matrix engines of GPUs and accelerators.
+    public var engineFormats: [EngineFormat] = [EngineFormat(.f16, .f32)]
     /// The CPU's own products of few rows, as LLMs make them.
     public var modelProducts: [ModelProducts] = []
     /// Whether peak, read and product are measured on other numbers of threads too.
@@ -102,7 +104,7 @@ public struct Suite: Hashable, Sendable {
             idleTime: Seconds(2), tuningTime: Seconds(6)),
         .standard: Suite(
             name: .standard, cpuMatrixEdges: [1_024, 2_048, 4_096], acceleratorMatrixEdges: [2_048, 4_096, 8_192],
-            cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8],
+            cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8], engineFormats: EngineFormat.all,
             modelProducts: [ModelProducts(model: "llama-3.1-8b", projections: [.gateUp], tokens: [1, 16])],
             gemvShapes: [.common], contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], memory: usualMemory,
             numa: .firstNode,
@@ -110,8 +112,8 @@ public struct Suite: Hashable, Sendable {
         .full: Suite(
             name: .full, cpuMatrixEdges: [512, 1_024, 2_048, 4_096, 8_192],
             acceleratorMatrixEdges: [1_024, 2_048, 4_096, 8_192, 16_384],
-            cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8], modelProducts: allModelProducts,
-            scales: true,
+            cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8], engineFormats: EngineFormat.all,
+            modelProducts: allModelProducts, scales: true,
             gemvShapes: modelMatrices, gemvFormats: WeightFormat.allCases, contextTokens: [128, 1_024, 2_047],
             weightFormats: [.bf16, .f16], memory: allMemory, numa: .all, model: "tinyllama-1.1b", budget: Seconds(30),
             minimumTime: Seconds(20),

@@ -50,7 +50,8 @@ extension NodeProfile {
         var figures: [Capability] = []
         for trial in trials
         where trial.device == device && trial.status == .measured && trial.verified && trial.variation == nil {
-            guard let figure = Capability(trial) else { continue }
+            // A product's figure is that of sums as exact as f32's.
+            guard trial.accumulator != .f16, let figure = Capability(trial) else { continue }
             figures.removeAll { $0.measuresTheSame(as: figure) }
             figures.append(figure)
         }

@@ -34,6 +34,10 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     @ExplicitNull public var variation: String?
     /// Whose matrix a product is with, such as `Llama-3.1-8B down`.
     @ExplicitNull public var projection: String?
+    /// `matrix` for the device's matrix engine; `null` where no part of the device is named.
+    @ExplicitNull public var engine: ComputeEngine?
+    /// The format a matrix engine added its products up in: `f16`, `f32`, `i32`.
+    @ExplicitNull public var accumulator: Accumulator?
     /// The operands' format.
     @ExplicitNull public var precision: Precision?
     /// The size in one word.
@@ -144,6 +148,8 @@ public struct TrialRecord: Hashable, Codable, Sendable {
         threads = plan.threads
         variation = plan.variation
         _projection = ExplicitNull(wrappedValue: plan.projection)
+        _engine = ExplicitNull(wrappedValue: plan.workload.engine)
+        _accumulator = ExplicitNull(wrappedValue: plan.workload.accumulator)
         _variant = ExplicitNull(wrappedValue: plan.workload.variant)
         _level = ExplicitNull(wrappedValue: plan.workload.level)
         _workingSetBytes = ExplicitNull(wrappedValue: plan.workload.workingSetBytes)

@@ -86,6 +86,8 @@ public enum Workload: Hashable, Codable, Sendable {
     case latency(PointerChase)
     /// A matrix product.
     case gemm(GEMMShape, Precision)
+    /// A matrix product on the device's matrix engine, apart from what its ordinary arithmetic reaches.
+    case engineProduct(EngineProduct)
     /// Matrix times vector, the weights in some format, which need not be one that weights are stored in.
     case gemv(GEMVShape, Precision)
     /// Copies between the host and a device.
@@ -107,7 +109,7 @@ public enum Workload: Hashable, Codable, Sendable {
         case .peak: .peak
         case .readBandwidth, .stream: .bandwidth
         case .latency: .latency
-        case .gemm: .gemm
+        case .gemm, .engineProduct: .gemm
         case .gemv: .gemv
         case .transfer: .transfer
         case .launch: .launch
@@ -124,6 +126,7 @@ public enum Workload: Hashable, Codable, Sendable {
         case .peak(let precision), .gemm(_, let precision), .gemv(_, let precision), .attention(_, let precision):
             precision
         case .softmax, .rmsnorm: .f32
+        case .engineProduct(let product): product.format.precision
         case .decode(let step): step.weights
         case .readBandwidth, .stream, .latency, .transfer, .launch: nil
         }
@@ -137,6 +140,7 @@ public enum Workload: Hashable, Codable, Sendable {
         case .stream(let stream): stream.shape
         case .latency(let chase): chase.shape
         case .gemm(let shape, _): "\(shape)"
+        case .engineProduct(let product): "\(product.shape)"
         case .gemv(let shape, _): "\(shape)"
         case .transfer(let copy): copy.shape
         case .launch(let mode): mode.rawValue

@@ -72,6 +72,8 @@ public final class OpenCLSession {
                 shape: shape, queue: queue, device: device, tuning: tuning, seed: seed)
             tuningResult = try result.shapeKernel(order, TuningSpaces.product(shape, tuning))
             return result
+        case .engineProduct(let product):
+            return try MatrixEngine.prepare(product, queue: queue, device: device, seed: seed)
         case .decode(let step):
             return try DecodeWorkload(step: step, queue: queue, device: device, tuning: tuning, seed: seed)
         case .stream(let stream) where stream.level == .dram || stream.level == nil:
@@ -114,6 +116,20 @@ public final class OpenCLSession {
                 shape, format: format, queue: queue, device: device, tuning: tuning, rotation: rotation, seed: seed)
         default: throw TrialFailure(.unsupported, "no OpenCL kernels for \(workload.name.rawValue)")
         }
+    }
+
+    /// Makes a product on an emulated matrix engine ready, to test what surrounds the engine's instructions.
+    ///
+    /// - Parameters:
+    ///   - product: What to compute.
+    ///   - engine: One of ``MatrixEngine/emulated``.
+    ///   - seed: The seed of all data.
+    /// - Returns: The prepared workload, of whose speed nothing can be said.
+    /// - Throws: `TrialFailure` with the status the row would get.
+    package func prepare(_ product: EngineProduct, emulated engine: MatrixEngine, seed: UInt32) throws
+        -> any PreparedWorkload
+    {
+        try MatrixEngineWorkload(product, engine, queue: queue, device: device, seed: seed)
     }
 
     private func peak(_ precision: Precision, seed: UInt32) throws -> any PreparedWorkload {

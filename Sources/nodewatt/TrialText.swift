@@ -4,7 +4,8 @@ import NodeModel
 enum TrialText {
     /// A plan, with what sets it apart.
     static func name(_ plan: TrialPlan) -> String {
-        ([name(plan.workload)] + [plan.projection, plan.variation].compactMap(\.self)).joined(separator: ", ")
+        let marks = [engine(plan.workload.engine, plan.workload.accumulator), plan.projection, plan.variation]
+        return ([name(plan.workload)] + marks.compactMap(\.self)).joined(separator: ", ")
     }
 
     /// What is computed: `gemm f32 2048x2048x2048`.
@@ -13,6 +14,7 @@ enum TrialText {
         case .peak(let precision): "peak \(precision.rawValue)"
         case .readBandwidth, .stream, .latency: MemoryText.name(workload)
         case .gemm(let shape, let precision): "gemm \(precision.rawValue) \(square(shape))"
+        case .engineProduct(let product): "gemm \(product.format.precision.rawValue) \(square(product.shape))"
         case .gemv(let shape, let precision): "gemv \(precision.rawValue) \(shape)"
         case .transfer, .launch: DeviceText.name(workload.name, shape: workload.shape)
         case .softmax(let shape), .rmsnorm(let shape): "\(workload.name.rawValue) f32 \(shape)"
@@ -23,7 +25,12 @@ enum TrialText {
 
     /// What a record's trial computed.
     static func name(_ trial: TrialRecord) -> String {
-        ([plainName(trial)] + [trial.projection, trial.variation].compactMap(\.self)).joined(separator: ", ")
+        let marks = [engine(trial.engine, trial.accumulator), trial.projection, trial.variation]
+        return ([plainName(trial)] + marks.compactMap(\.self)).joined(separator: ", ")
+    }
+
+    private static func engine(_ engine: ComputeEngine?, _ accumulator: Accumulator?) -> String? {
+        engine.map { "\($0.rawValue) engine" + (accumulator.map { ", \($0.rawValue) sums" } ?? "") }
     }
 
     private static func plainName(_ trial: TrialRecord) -> String {

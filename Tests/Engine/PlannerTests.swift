@@ -153,6 +153,27 @@ import Testing
         #expect(try plans(selection, device: other).map(\.variation) == [nil, nil])
     }
 
+    @Test func matrixEnginesAreRowsOfGPUsAlone() throws {
+        func engines(_ selection: TrialSelection, _ suite: SuiteName = .quick) throws -> [EngineFormat] {
+            var gpu = Simulated.device
+            (gpu.id, gpu.kind) = (DeviceID(rawValue: "opencl:0:0"), .gpu)
+            #expect(try productPlans(suite, selection).allSatisfy { $0.workload.engine == nil })
+            return try productPlans(suite, selection, device: gpu).compactMap { plan in
+                if case .engineProduct(let product) = plan.workload { product.format } else { nil }
+            }
+        }
+        #expect(try engines(TrialSelection()) == [EngineFormat(.f16, .f32)])
+        #expect(Set(try engines(TrialSelection(), .standard)) == Set(EngineFormat.all))
+        let half = TrialSelection(workloads: [.gemm], precisions: [.f16])
+        #expect(try engines(half) == [EngineFormat(.f16, .f32), EngineFormat(.f16, .f16)])
+        #expect(try engines(TrialSelection(workloads: [.peak])).isEmpty)
+        let product = EngineProduct(GEMMShape(m: 2, n: 2, k: 2), EngineFormat(.f16, .f32))
+        let plan = TrialPlan(
+            workload: .engineProduct(product), device: .cpu, threads: [], budget: Seconds(1), minimumWindow: Seconds(1))
+        let record = TrialRecord(plan: plan, status: .measured)
+        #expect(record.engine == .matrix && record.accumulator == .f32 && record.precision == .f16)
+    }
+
     @Test func scalingRepeatsCeilingsAndProductsOnFewerThreads() throws {
         var selection = TrialSelection(workloads: [.peak, .gemm, .llm])
         selection.scales = true

@@ -119,12 +119,17 @@ struct KernelTests {
 
 /// The sources themselves.
 struct SourceTests {
+    /// What stands before kernels and has none itself.
+    static let preludes = ["integer_dot", "rows", 
+        "sixteen_bit", "matrix_layout", "matrix_emulated", "engine_mma", "engine_mfma", "engine_wmma", "engine_dpas",
+    ]
+
     @Test func everySourceIsEmbeddedAndSmall() throws {
         #expect(!OpenCLKernels.names.isEmpty)
         for name in OpenCLKernels.names {
             let text = try #require(OpenCLKernels.source(name))
             #expect(text.utf8.count < 8_192, "\(name)")
-            #expect(text.contains("__kernel") || ["integer_dot", "rows", "sixteen_bit"].contains(name))
+            #expect(text.contains("__kernel") || Self.preludes.contains(name), "\(name)")
         }
         #expect(OpenCLKernels.source("absent") == nil)
     }

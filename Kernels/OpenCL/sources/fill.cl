@@ -14,6 +14,8 @@ uint hash_word(uint key, ulong index) {
 
 float uniform_value(uint word) { return (float)((int)word >> 8) * 0x1p-23f; }
 
+float small_integer(uint word) { return (float)((int)((word >> 16) * 7u >> 16) - 3); }
+
 ushort bf16_nearest_even(float value) {
     uint bits = as_uint(value);
     return (ushort)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
@@ -34,7 +36,23 @@ __kernel void fill_uniform(__global float *data, ulong count, uint key, ulong fi
 // f32 integers from -3 to 3.
 __kernel void fill_integers(__global float *data, ulong count, uint key, ulong first) {
     size_t i = get_global_id(0);
-    if (i < count) data[i] = (float)((int)((hash_word(key, first + i) >> 16) * 7u >> 16) - 3);
+    if (i < count) data[i] = small_integer(hash_word(key, first + i));
+}
+
+// The same in 16 bits, which hold them exactly, and their signs, whose sums are small enough for f16.
+__kernel void fill_integers_bf16(__global ushort *data, ulong count, uint key, ulong first) {
+    size_t i = get_global_id(0);
+    if (i < count) data[i] = (ushort)(as_uint(small_integer(hash_word(key, first + i))) >> 16);
+}
+
+__kernel void fill_integers_f16(__global half *data, ulong count, uint key, ulong first) {
+    size_t i = get_global_id(0);
+    if (i < count) vstore_half(small_integer(hash_word(key, first + i)), i, data);
+}
+
+__kernel void fill_signs_f16(__global half *data, ulong count, uint key, ulong first) {
+    size_t i = get_global_id(0);
+    if (i < count) vstore_half(sign(small_integer(hash_word(key, first + i))), i, data);
 }
 
 // One 32-bit pattern everywhere: a NaN, to show elements that were never written.

@@ -54,6 +54,10 @@ void nwcl_close(nwcl_session *session);
 int32_t nwcl_build(
     nwcl_session *session, const char *source, const char *options, nwcl_program **program, char *log, size_t capacity);
 
+/// Builds a program from `size` bytes in the form the device's driver takes for a binary, which for NVIDIA's is PTX.
+int32_t nwcl_build_binary(
+    nwcl_session *session, const void *binary, size_t size, nwcl_program **program, char *log, size_t capacity);
+
 /// Releases a program.
 void nwcl_release_program(nwcl_program *program);
 

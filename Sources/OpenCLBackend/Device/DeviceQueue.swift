@@ -30,14 +30,28 @@ final class DeviceQueue {
             return text
         }.joined(separator: "\n")
         let label = names.joined(separator: "+")
-        report("building \(label)", .build)
         let text = (flags + options.map { "-D \($0)" }).joined(separator: " ")
+        report("building \(label)" + (text.isEmpty ? "" : " with \(text)"), .build)
         var program: OpaquePointer?
         var log = [CChar](repeating: 0, count: 2048)
         let status = nwcl_build(handle, source, text, &program, &log, log.count)
         try OpenCLStatus.check(status, "building \(label) with \(text): \(Self.oneLine(log))")
         guard let program else { throw TrialFailure(.failed, "building \(label): no handle") }
         return Program(handle: program, options: text)
+    }
+
+    /// Builds a program from a text in the device's assembly language, with values in place of its `@NAME@`.
+    func buildAssembly(_ name: String, values: [String]) throws -> Program {
+        guard let text = OpenCLKernels.assembly(name, replacing: values) else {
+            throw TrialFailure(.failed, "no text in assembly language is named \(name)")
+        }
+        report("building \(name)", .build)
+        var program: OpaquePointer?
+        var log = [CChar](repeating: 0, count: 2048)
+        let status = text.withCString { nwcl_build_binary(handle, $0, text.utf8.count, &program, &log, log.count) }
+        try OpenCLStatus.check(status, "building \(name): \(Self.oneLine(log))")
+        guard let program else { throw TrialFailure(.failed, "building \(name): no handle") }
+        return Program(handle: program, options: values.joined(separator: " "))
     }
 
     private static func oneLine(_ log: [CChar]) -> String {

@@ -45,6 +45,9 @@ package enum Capability: String, Codable, CaseIterable, Sendable {
         .dpas: Probe(items: 16, answer: 64),
     ]
 
+    /// The language version its probe is built with; `nil` for the device's own.
+    var standard: String? { Self.probes[self]?.standard }
+
     /// Whether a device can do it.
     ///
     /// - Parameter queue: The device.

@@ -1,0 +1,126 @@
+import Analysis
+import NodeModel
+
+/// C = A·B on a device's matrix engine, C in f32 or int32; making operands ready, where that is needed, is timed with it.
+final class MatrixEngineWorkload: PreparedWorkload {
+    let work: Work
+    let notes: [String: String]
+    private let product: EngineProduct
+    private let queue: DeviceQueue
+    private let filler: Filler
+    private let operands: MatrixOperands
+    private let c: Buffer
+    private let launches: [Launch]
+    private let data: MatrixData
+    private var hasRun = false
+
+    /// Makes a product ready, cut up in the first of an engine's ways that the device can run.
+    ///
+    /// - Parameters:
+    ///   - product: The shape and the formats.
+    ///   - engine: An engine the device has.
+    ///   - queue: The device.
+    ///   - device: Its description.
+    ///   - seed: The seed of the data.
+    /// - Throws: `TrialFailure`, unsupported when none of the ways fits the device.
+    init(_ product: EngineProduct, _ engine: MatrixEngine, queue: DeviceQueue, device: Device, seed: UInt32) throws {
+        let shape = product.shape
+        guard [shape.m, shape.n, shape.k].allSatisfy({ (1...65_536).contains($0) }) else {
+            throw TrialFailure(.unsupported, "\(shape): each dimension must be between 1 and 65536")
+        }
+        guard engine.formats.contains(product.format) else {
+            throw TrialFailure(
+                .unsupported,
+                "\(engine.name) has no \(product.format.precision.rawValue) with \(product.format.accumulator.rawValue) sums"
+            )
+        }
+        let (program, geometry) = try Self.build(product, engine, queue: queue, device: device)
+        let layout = MatrixLayout(product, engine, geometry)
+        try MemoryGuard.check(deviceBytes: layout.bytes(shape), hostBytes: 8 * shape.m * shape.n, device: device)
+        self.product = product
+        self.queue = queue
+        data = MatrixData(product, seed: seed)
+        filler = try Filler(queue: queue)
+        operands = try MatrixOperands(product, engine, geometry, queue: queue)
+        c = try queue.buffer(bytes: 4 * shape.m * shape.n)
+        let kernel = try program.kernel(
+            "multiply_matrices", .buffer(operands.left.buffer), .buffer(operands.right.buffer), .buffer(c),
+            .uint(shape.m), .uint(shape.n), .uint(layout.steps), .uint(operands.left.pitch),
+            .uint(operands.right.pitch))
+        let down = (shape.m + geometry.rows - 1) / geometry.rows
+        let across = (shape.n + geometry.columns - 1) / geometry.columns
+        let multiply = Launch(kernel: kernel, groups: [down * across], local: [geometry.items(lanes: engine.lanes)])
+        launches = operands.launches + [multiply]
+        let elements = layout.elementBytes * (shape.m * shape.k + shape.k * shape.n)
+        work = Work(flops: shape.flops, bytes: Double(elements + 4 * shape.m * shape.n))
+        notes = [
+            "kernel": "\(engine.name), \(geometry.description)", "options": program.options,
+            "operands": operands.description,
+        ]
+        try fill(data.timed)
+    }
+
+    /// The first geometry that the device has memory and registers for; small products get the least tile, so that
+    /// every compute unit has work.
+    private static func build(
+        _ product: EngineProduct, _ engine: MatrixEngine, queue: DeviceQueue, device: Device
+    ) throws -> (Program, MatrixGeometry) {
+        let shape = product.shape
+        let memory = device.properties["local_memory_bytes"].flatMap { Int($0) } ?? engine.localLimit
+        let ways = engine.geometries.filter { way in
+            let tiles = (shape.m + way.rows - 1) / way.rows * ((shape.n + way.columns - 1) / way.columns)
+            return way.localBytes <= memory && (tiles >= device.computeUnits || way == engine.geometries.last)
+        }
+        for way in ways {
+            let macros = engine.macros(product.format, way)
+            let program =
+                engine.isAssembly
+                ? try queue.buildAssembly(engine.source, values: macros)
+                : try queue.build(engine.sources, options: macros, flags: engine.flags)
+            let kernel = try program.kernel("multiply_matrices")
+            if kernel.workGroupSize >= way.items(lanes: engine.lanes) { return (program, way) }
+        }
+        throw TrialFailure(
+            .unsupported, "the product's kernel for \(engine.name) needs more local memory or registers than there are")
+    }
+
+    private func fill(_ kind: FillKind) throws {
+        queue.announce("filling the operands of \(product.shape)", .prepare)
+        try filler.fill(operands.a, kind, count: data.fillCount(.a), key: data.key(.a))
+        try filler.fill(operands.b, kind, count: data.fillCount(.b), key: data.key(.b))
+    }
+
+    func run(repetitions: Int) throws -> TimedBatch {
+        hasRun = true
+        return try queue.run(launches, repetitions: repetitions)
+    }
+
+    func verify() throws -> Verification {
+        let timed = hasRun ? try checkTimed() : nil
+        try fill(data.integers)
+        try runPoisoned()
+        let exact = data.freivalds(try result())
+        try fill(data.timed)
+        try runPoisoned()
+        let own = try checkTimed()
+        // What is found here after the timed runs must be theirs.
+        try filler.poison(c)
+        hasRun = false
+        return exact.and(timed.map { $0.and(own) } ?? own)
+    }
+
+    private func runPoisoned() throws {
+        try filler.poison(c)
+        queue.announce("checking \(product.shape)", .verify)
+        try queue.run(launches)
+    }
+
+    /// Integers are the same in timed runs, so those can be checked whole.
+    private func checkTimed() throws -> Verification {
+        data.isInteger ? data.freivalds(try result()) : data.sampled(try result())
+    }
+
+    private func result() throws -> [UInt32] {
+        try queue.read(c, UInt32.self, count: product.shape.m * product.shape.n)
+    }
+}
