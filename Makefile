@@ -22,6 +22,9 @@ TEST_PACKAGES := python3 python3-venv python3-jsonschema shellcheck util-linux h
 ifeq ($(shell uname -m),x86_64)
 TEST_PACKAGES += gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 endif
+# What `make check-kernels` needs beside: a compiler for GPUs, its built-in functions, a simulator; NVIDIA's assembler
+# comes from PyPI, see Tests/Kernels/check_opencl_kernels.sh.
+KERNEL_PACKAGES := clang-19 libclc-19 oclgrind python3 python3-venv
 # The peers of `make bench-peers`; oneDNN comes from PyPI, see Tests/Peers/setup_peers.sh.
 PEER_PACKAGES := likwid clpeak python3 python3-venv g++
 PEERS := .build/peers
@@ -34,7 +37,7 @@ RESUME ?=
 FORMATTED := Package.swift Sources Kernels Tests
 SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh Tests/Kernels/*.sh Tests/Drivers/*.sh)
 
-.PHONY: help setup setup-test setup-peers build bench test test-kernels lint format dist bench-peers clean
+.PHONY: help setup setup-test setup-peers build bench test test-kernels check-kernels lint format dist bench-peers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -79,6 +82,11 @@ test: setup-test lint ## build everything, run all tests
 
 test-kernels: setup-test ## the C kernels alone: inner loops, results, here and emulated
 	bash Tests/Kernels/check_kernels.sh .build/kernels
+
+check-kernels: setup-test ## the OpenCL sources: compiled for every GPU they are meant for, run in a simulator
+	$(call install,$(KERNEL_PACKAGES))
+	swift build $(SWIFT_FLAGS) --build-tests
+	bash Tests/Kernels/check_opencl_kernels.sh .build/opencl-kernels $(PROGRAM) $(SWIFT_FLAGS)
 
 lint: ## check formatting, documentation rules and shell scripts
 	swift format lint --strict --recursive --parallel $(FORMATTED)
