@@ -22,8 +22,12 @@ final class MatrixEngineWorkload: PreparedWorkload {
     ///   - queue: The device.
     ///   - device: Its description.
     ///   - seed: The seed of the data.
+    ///   - remarks: What else is to be noted, such as why a better engine was passed over.
     /// - Throws: `TrialFailure`, unsupported when none of the ways fits the device.
-    init(_ product: EngineProduct, _ engine: MatrixEngine, queue: DeviceQueue, device: Device, seed: UInt32) throws {
+    init(
+        _ product: EngineProduct, _ engine: MatrixEngine, queue: DeviceQueue, device: Device, seed: UInt32,
+        remarks: [String: String] = [:]
+    ) throws {
         let shape = product.shape
         guard [shape.m, shape.n, shape.k].allSatisfy({ (1...65_536).contains($0) }) else {
             throw TrialFailure(.unsupported, "\(shape): each dimension must be between 1 and 65536")
@@ -53,10 +57,11 @@ final class MatrixEngineWorkload: PreparedWorkload {
         launches = operands.launches + [multiply]
         let elements = layout.elementBytes * (shape.m * shape.k + shape.k * shape.n)
         work = Work(flops: shape.flops, bytes: Double(elements + 4 * shape.m * shape.n))
-        notes = [
+        let own = [
             "kernel": "\(engine.name), \(geometry.description)", "options": program.options,
             "operands": operands.description,
         ]
+        notes = own.merging(remarks) { first, _ in first }
         try fill(data.timed)
     }
 
