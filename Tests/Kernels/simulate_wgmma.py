@@ -3,9 +3,9 @@
 
     simulate_wgmma.py PROGRAM
 
-PROGRAM lists the values of the text's names (`nodewatt opencl-kernels`). Copies and products are asynchronous: once they
-happen as soon as they are begun and once as late as their waits allow, and once the one and once the other group of
-threads is ahead, as far as the barriers let it. What the instructions do is written from PTX's description; that a
+PROGRAM lists the values of the text's names (`nodewatt opencl-kernels`). Copies and products are asynchronous: once
+they happen as soon as they are begun and once as late as their waits allow, and once the one and once the other group
+of threads is ahead, as far as the barriers let it. What the instructions do is written from PTX's description; that a
 processor agrees is for the checks of every run to find.
 """
 

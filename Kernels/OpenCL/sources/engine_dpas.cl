@@ -35,8 +35,10 @@ sum_t dpas(left_t a, right_t b, sum_t c, wave_t wave) { return DPAS(a, b, c); }
 left_t load_left(__local const uchar *tile, uint row, uint step, wave_t wave) {
     short values[8];
 #pragma unroll
-    for (uint i = 0; i < 8; i++)
-        values[i] = *(__local const short *)(tile + chunk_position(row + i, 2 * step + wave.lane / 8) + wave.lane % 8 * 2);
+    for (uint i = 0; i < 8; i++) {
+        uint at = chunk_position(row + i, 2 * step + wave.lane / 8) + wave.lane % 8 * 2;
+        values[i] = *(__local const short *)(tile + at);
+    }
     return vload8(0, values);
 }
 

@@ -1,8 +1,8 @@
 // What the kernels for matrix engines agree on; stands before an engine's source, which stands before matrix_tiles.
 //
-// BM, BN: the tile of C of a work-group. WM, WN: the part of it that a wave makes; waves lie row by row. DEPTH: bytes of
-// k in a tile, 64 or 128. STAGES: tiles of A and of B in local memory at once. One of F16, BF16 and S8: the operands'
-// format; sums are f32 or s32, with F16_SUMS f16.
+// BM, BN: the tile of C of a work-group. WM, WN: the part of it that a wave makes; waves lie row by row. DEPTH: bytes
+// of k in a tile, 64 or 128. STAGES: tiles of A and of B in local memory at once. One of F16, BF16 and S8: the
+// operands' format; sums are f32 or s32, with F16_SUMS f16.
 //
 // A tile of A is BM rows of DEPTH bytes, neighbours in k. One of B is BN columns alike, or, with RIGHT_ROWS and 16-bit
 // operands, DEPTH / 2 rows of BN. Both are kept in chunks of 16 bytes, permuted so that the eight chunks that a wave

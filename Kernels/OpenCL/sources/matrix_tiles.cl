@@ -94,8 +94,8 @@ void multiply_stage(__local const uchar *stage, uint row, uint column, sum_t (*s
     }
 }
 
-// C is m x n, row-major. A is rows of a_pitch chunks of 16 bytes, B columns (with RIGHT_ROWS rows) of b_pitch, both with
-// zeros up to whole tiles of BM, BN and `steps` * DEPTH bytes of k. One work-group for each tile of C.
+// C is m x n, row-major. A is rows of a_pitch chunks of 16 bytes, B columns (with RIGHT_ROWS rows) of b_pitch, both
+// with zeros up to whole tiles of BM, BN and `steps` * DEPTH bytes of k. One work-group for each tile of C.
 __kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) WAVE_ATTRIBUTE void multiply_matrices(
     __global const uint4 *restrict a, __global const uint4 *restrict b, __global result_t *restrict c, uint m, uint n,
     uint steps, uint a_pitch, uint b_pitch) {
