@@ -29,7 +29,15 @@ struct SmallKernelTests {
         .stream(MemoryStream(.triad, level: .dram, bytesPerThread: 4_096, threads: 1)),
         .decode(DecodeStep(model: .smallest, weights: .bf16, contextTokens: 3)),
         .decode(DecodeStep(model: .smallest, weights: .f16, contextTokens: 0)),
+        .softmax(RowsShape(rows: 3, columns: 37)), .rmsnorm(RowsShape(rows: 2, columns: 64)), .launch(.queued),
+        .attention(AttentionShape(heads: 2, keyValueHeads: 1, headDimension: 32, contextTokens: 3), .bf16),
+        .attention(AttentionShape(heads: 2, keyValueHeads: 2, headDimension: 32, contextTokens: 2), .f16),
+        .transfer(HostCopy(.write, pages: .pageable, bytes: 4_096)),
     ]
+    /// Copies of the weights, used in turn, are too much for a simulator.
+    static let products: [Workload] = [Precision.f32, .f16, .bf16, .q8, .q4].map {
+        .gemv(GEMVShape(rows: 5, columns: 64), $0)
+    }
 
     @Test(arguments: workloads, styles)
     func workloadsAreRight(_ workload: Workload, _ kernels: DeviceKind) throws {
@@ -62,7 +70,7 @@ struct SmallKernelTests {
     @Test func everythingBuiltIsInTheTableOfVariants() throws {
         let table = Set(KernelVariants.all.map(\.family))
         for kernels in Self.styles {
-            for workload in Self.workloads + [.peak(.f32)] {
+            for workload in Self.workloads + Self.products + [.peak(.f32)] {
                 _ = try OpenCLSession(kernels: kernels) { step, kind in
                     guard kind == .build, step.hasPrefix("building ") else { return }
                     #expect(table.contains(Self.family(step)), "\(step)")

@@ -27,9 +27,9 @@ package struct KernelVariant: Sendable {
 /// against this table.
 package enum KernelVariants {
     /// The variants, in the order of the sources' families.
-    package static let all = everywhere + onProcessors + onGPUs + probes + engines
+    package static let all = everywhere + onProcessors + onGPUs + parts + probes + engines
 
-    private static func variant(
+    static func variant(
         _ sources: [String], _ macros: [String] = [], on targets: [KernelTarget] = KernelTarget.gpus + [.spir64],
         flags: [String] = [], spills: String? = nil
     ) -> KernelVariant {
@@ -44,7 +44,6 @@ package enum KernelVariants {
     ]
 
     private static let decode = ["sixteen_bit", "decode"]
-    private static let products = ["sixteen_bit", "matrix_vector"]
 
     /// Kernels with wide vectors and one item a group, of which GPUs would run out of registers.
     private static let onProcessors =
@@ -58,7 +57,6 @@ package enum KernelVariants {
             (["product_panels"], ["V=8", "MR=6", "NV=2", "KC=2048"]),
             (["product_panels"], ["V=4", "MR=6", "NV=2", "KC=2048"]),
             (decode, ["BF16=1", "V=16", "HEAD=64", "LOCAL=1"]), (decode, ["V=16", "HEAD=128", "LOCAL=1"]),
-            (products, ["BF16=1", "V=16", "ROWS=4", "LOCAL=1"]), (products, ["V=16", "ROWS=4", "LOCAL=1"]),
         ].map { variant($0.0, $0.1, on: [.spir64]) }
 
     private static let onGPUs = [
@@ -76,8 +74,6 @@ package enum KernelVariants {
             spills: "for devices that run no 16 items together, none of which has these registers"),
         variant(decode, ["BF16=1", "V=8", "HEAD=64", "LOCAL=256"]),
         variant(decode, ["V=8", "HEAD=128", "LOCAL=256"]),
-        variant(products, ["BF16=1", "V=8", "ROWS=4", "LOCAL=64"]),
-        variant(products, ["V=8", "ROWS=4", "LOCAL=64"]),
     ]
 
     /// What cannot be compiled for a target is just what a probe finds out there.

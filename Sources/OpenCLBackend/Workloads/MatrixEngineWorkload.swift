@@ -39,7 +39,7 @@ final class MatrixEngineWorkload: PreparedWorkload {
             )
         }
         let (program, geometry) = try Self.build(product, engine, queue: queue, device: device)
-        let layout = MatrixLayout(product, engine, geometry)
+        let layout = EngineLayout(product, engine, geometry)
         try MemoryGuard.check(deviceBytes: layout.bytes(shape), hostBytes: 8 * shape.m * shape.n, device: device)
         self.product = product
         self.queue = queue

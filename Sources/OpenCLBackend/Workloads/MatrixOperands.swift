@@ -20,7 +20,7 @@ struct MatrixOperands {
     ///   - queue: The device.
     /// - Throws: `TrialFailure` when the device fails or has no such memory.
     init(_ product: EngineProduct, _ engine: MatrixEngine, _ geometry: MatrixGeometry, queue: DeviceQueue) throws {
-        let layout = MatrixLayout(product, engine, geometry)
+        let layout = EngineLayout(product, engine, geometry)
         let (shape, size) = (product.shape, layout.elementBytes)
         // Bytes are filled by whole words.
         a = try queue.buffer(bytes: (shape.m * shape.k * size + 3) / 4 * 4)
@@ -64,7 +64,7 @@ struct MatrixOperands {
 }
 
 /// How large the operands are that a matrix engine reads.
-struct MatrixLayout {
+struct EngineLayout {
     /// Bytes of an element of A or B.
     let elementBytes: Int
     /// Tiles along k.
