@@ -62,6 +62,7 @@ public enum OpenCLKernels {
         "engine_mfma": PackageResources.engine_mfma_cl,
         "engine_mma": PackageResources.engine_mma_cl,
         "engine_wmma": PackageResources.engine_wmma_cl,
+        "exponential": PackageResources.exponential_cl,
         "fill": PackageResources.fill_cl,
         "gemv_fill": PackageResources.gemv_fill_cl,
         "gemv_panels": PackageResources.gemv_panels_cl,

@@ -1,5 +1,5 @@
 // Attention of one token on processors: output = softmax(query . keys / sqrt(HEAD)) . values, the softmax taken on the
-// way; sixteen_bit.cl comes before.
+// way; sixteen_bit.cl and exponential.cl come before.
 //
 // HEADS query heads of HEAD values, GROUPS heads of keys and values. Caches are [position][GROUPS][HEAD]. V divides
 // HEAD. Item i goes through positions i * run to (i + 1) * run of all heads, so that the caches are one stream a core.
@@ -15,7 +15,7 @@ float weigh(float *scores, float *top, float *total) {
     float4 s4 = fmax(s8.lo, s8.hi);
     float higher = fmax(*top, fmax(fmax(s4.x, s4.y), fmax(s4.z, s4.w)));
     float factor = exp(*top - higher);
-    float16 weights = exp(s - higher);
+    float16 weights = exponential(s - higher);
     float8 w8 = weights.lo + weights.hi;
     float4 w4 = w8.lo + w8.hi;
     *top = higher;
@@ -70,6 +70,12 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attend(
     uint first = get_global_id(0) * run, last = min(first + run, count);
     for (uint start = first; start < last; start += TILE)
         for (uint group = 0; group < GROUPS; group++) {
+            // This group's share of the next tile: prefetchers do not follow from head to head.
+            size_t next = ((size_t)(start + TILE) * GROUPS + group * TILE) * HEAD;
+            for (uint i = 0; i < TILE * HEAD; i += 64 / sizeof(element)) {
+                FETCH(keys + next + i);
+                FETCH(values + next + i);
+            }
             size_t at = ((size_t)start * GROUPS + group) * HEAD;
             uint head = group * MATES;
             attend_tile(query + head * HEAD, keys + at, values + at, min((uint)TILE, last - start), mix + head * HEAD,

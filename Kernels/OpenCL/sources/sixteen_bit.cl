@@ -6,6 +6,16 @@
 #define VLOAD JOIN(vload, V)
 #define VSTORE JOIN(vstore, V)
 
+// Fetches the line at p where the compiler has a builtin for it: OpenCL's own prefetch is a hint that may do nothing.
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define FETCH(p) __builtin_prefetch((const void *)(uintptr_t)(p), 0, 3)
+#endif
+#endif
+#ifndef FETCH
+#define FETCH(p)
+#endif
+
 #ifdef BF16
 typedef ushort element;
 // A bf16 is the upper half of an f32.

@@ -1,6 +1,7 @@
-// output = exp(input - largest of the row) / their sum, rows x columns of f32; rows.cl comes before.
+// output = exp(input - largest of the row) / their sum, rows x columns of f32; rows.cl comes before, and for processors
+// exponential.cl.
 //
-// Group i makes rows i * run to (i + 1) * run. Reads a row from memory once, then finds it in a cache.
+// EXP: the function for vectors. Group i makes rows i * run to (i + 1) * run. Reads a row from memory once, then finds it in a cache.
 __kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void softmax_rows(
     __global const float *restrict input, __global float *restrict output, uint rows, uint columns, uint run) {
     __local float partial[LOCAL];
@@ -16,7 +17,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void softmax_rows(
         top = over_group(partial, top, true);
         FLOATV sums = 0;
         for (uint i = item; i < vectors; i += LOCAL) {
-            FLOATV weights = exp(ROW_LOAD(i, from) - top);
+            FLOATV weights = EXP(ROW_LOAD(i, from) - top);
             ROW_STORE(weights, i, to);
             sums += weights;
         }

@@ -44,7 +44,8 @@ final class AttentionKernels {
             guard 4 * shape.queryWidth <= Self.mostPrivateBytes else {
                 throw TrialFailure(.unsupported, "\(shape): more than \(Self.mostPrivateBytes) bytes of query")
             }
-            attending = try queue.build(["sixteen_bit", "attention_runs"], options: element + ["V=16"] + sizes)
+            attending = try queue.build(
+                ["sixteen_bit", "exponential", "attention_runs"], options: element + ["V=16"] + sizes)
             (local, mergeLocal) = (1, 1)
         } else {
             let lanes = shape.headDimension / 8

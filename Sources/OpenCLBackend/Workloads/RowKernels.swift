@@ -22,7 +22,8 @@ final class RowKernels {
         // Work-groups in which each item has about two vectors of a row.
         let best = [256, 128, 64].first { $0 * 2 * lanes <= columns } ?? 32
         (program, local) = try queue.build(
-            ["rows", source], kernels: [name], options: ["V=\(lanes)"] + aligned,
+            tuning.isProcessor ? ["rows", "exponential", source] : ["rows", source], kernels: [name],
+            options: ["V=\(lanes)", tuning.isProcessor ? "EXP=exponential" : "EXP=exp"] + aligned,
             localSizes: tuning.localSizes(from: best))
         self.name = name
         self.tuning = tuning
