@@ -92,7 +92,8 @@ public struct Planner {
     private func candidates(of device: Device) -> [Candidate] {
         let native = device.id == .cpu
         let peaks = asked(of: .peak, isPlain) ?? (native ? suite.cpuPeaks : deviceRows(.peak).peaks)
-        let formats = asked(of: .gemm, isPlain) ?? (native ? suite.cpuFormats : [.f32])
+        // Kernels for processors take A and B in any format; the ordinary arithmetic of GPUs is measured in f32.
+        let formats = asked(of: .gemm, isPlain) ?? (device.kind == .cpu ? suite.cpuFormats : [.f32])
         let first: [Workload] =
             peaks.map { .peak($0) } + [.readBandwidth(bytes: readBytes(of: device))]
             + (native ? [] : deviceStreams(of: device))

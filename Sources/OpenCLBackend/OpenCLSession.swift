@@ -67,10 +67,10 @@ public final class OpenCLSession {
         case .peak(let precision): return try peak(precision, seed: seed)
         case .readBandwidth(let bytes):
             return try ReadWorkload(bytes: bytes, queue: queue, device: device, tuning: tuning, seed: seed)
-        case .gemm(let shape, .f32):
+        case .gemm(let shape, let precision):
             let result = try ProductWorkload(
-                shape: shape, queue: queue, device: device, tuning: tuning, seed: seed)
-            tuningResult = try result.shapeKernel(order, TuningSpaces.product(shape, tuning))
+                shape: shape, precision: precision, queue: queue, device: device, tuning: tuning, seed: seed)
+            tuningResult = try result.shapeKernel(order, TuningSpaces.product(shape, precision, tuning))
             return result
         case .engineProduct(let product):
             return try MatrixEngine.prepare(product, queue: queue, device: device, seed: seed)
@@ -90,9 +90,6 @@ public final class OpenCLSession {
                 shape: shape, precision: format, queue: queue, device: device, tuning: tuning, rotation: rotation,
                 seed: seed)
         case .transfer, .launch, .softmax, .rmsnorm, .attention: return try part(workload, seed: seed)
-        case .gemm(_, let precision):
-            throw TrialFailure(
-                .unsupported, "\(workload.name.rawValue) in \(precision.rawValue); the OpenCL kernels have f32")
         }
     }
 

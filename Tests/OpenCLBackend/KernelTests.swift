@@ -36,6 +36,11 @@ struct KernelTests {
         try verify(.gemm(shape, .f32), kernels)
     }
 
+    @Test(arguments: ["1", "5x3x1", "13x129x515", "70x130x2100"], [Precision.f16, .bf16, .i8])
+    func productsOfOtherFormatsAreRight(_ text: String, _ precision: Precision) throws {
+        try verify(.gemm(try #require(GEMMShape(text)), precision), .cpu)
+    }
+
     @Test(arguments: styles)
     func peakIsRightToTheBit(_ kernels: DeviceKind) throws {
         // The kernels for GPUs are emulated item by item here, so the processor's own are the fast half.
@@ -86,7 +91,7 @@ struct KernelTests {
     @Test func whatTheKernelsLackIsUnsupported() throws {
         let session = try OpenCLSession()
         let step = DecodeStep(model: .tiny, weights: .i8, contextTokens: 3)
-        for workload in [Workload.peak(.bf16), .gemm(GEMMShape(m: 2, n: 2, k: 2), .bf16), .decode(step)] {
+        for workload in [Workload.peak(.bf16), .gemm(GEMMShape(m: 2, n: 2, k: 2), .f64), .decode(step)] {
             let failure = #expect(throws: TrialFailure.self) { try session.prepare(workload, seed: 1) }
             #expect(failure?.status == .unsupported)
         }

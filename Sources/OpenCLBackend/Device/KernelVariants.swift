@@ -55,6 +55,9 @@ package enum KernelVariants {
             (["stream"], ["FLOATV=float16", "TRIAD", "LOCAL=1"]),
             (["product_panels"], ["V=16", "MR=6", "NV=4", "KC=2048"]),
             (["product_panels"], ["V=8", "MR=6", "NV=2", "KC=2048"]),
+            (["product_panels"], ["FORMAT_F16", "V=16", "MR=6", "NV=4", "KC=2048"]),
+            (["product_panels"], ["FORMAT_BF16", "V=16", "MR=6", "NV=4", "KC=2048"]),
+            (["product_panels"], ["FORMAT_I8", "V=16", "MR=6", "NV=4", "KC=1024"]),
             (["product_panels"], ["V=4", "MR=6", "NV=2", "KC=2048"]),
             (decode, ["BF16=1", "V=16", "HEAD=64", "LOCAL=1"]), (decode, ["V=16", "HEAD=128", "LOCAL=1"]),
         ].map { variant($0.0, $0.1, on: [.spir64]) }

@@ -43,7 +43,7 @@ extension KernelVariants {
         [[], ["BF16"]].flatMap { format -> [KernelVariant] in
             let sizes = ["HEADS=32", "GROUPS=8", "HEAD=128"]
             return [
-                variant(["sixteen_bit", "attention_runs"], format + ["V=16"] + sizes, on: processors),
+                variant(["sixteen_bit", "exponential", "attention_runs"], format + ["V=16"] + sizes, on: processors),
                 variant(["sixteen_bit", "attention_groups"], format + ["V=8", "MATES=4", "LOCAL=128"] + sizes),
             ]
         } + [
@@ -54,8 +54,9 @@ extension KernelVariants {
     private static let rows: [KernelVariant] = ["softmax", "rmsnorm"].flatMap { source in
         [["ALIGNED"], []].flatMap { aligned in
             [
-                variant(["rows", source], ["V=16", "LOCAL=1"] + aligned, on: processors),
-                variant(["rows", source], ["V=4", "LOCAL=256"] + aligned),
+                variant(
+                    ["rows", "exponential", source], ["V=16", "EXP=exponential", "LOCAL=1"] + aligned, on: processors),
+                variant(["rows", source], ["V=4", "EXP=exp", "LOCAL=256"] + aligned),
             ]
         }
     }

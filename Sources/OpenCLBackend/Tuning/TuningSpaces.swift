@@ -4,18 +4,34 @@ import NodeModel
 enum TuningSpaces {
     /// The space of a workload's kernel on a device; `nil` where nothing is tuned.
     static func space(for workload: Workload, device: Device) -> TuningSpace? {
-        guard case .gemm(let shape, .f32) = workload else { return nil }
-        return product(shape, Tuning(device))
+        guard case .gemm(let shape, let precision) = workload, ProductKernels.macros(precision, Tuning(device)) != nil
+        else { return nil }
+        return product(shape, precision, Tuning(device))
     }
 
     /// Of the product: register tiles and runs of k on processors, local-memory tiles on GPUs.
-    static func product(_ shape: GEMMShape, _ tuning: Tuning) -> TuningSpace {
-        if tuning.isProcessor { return tuning.lanes == 16 ? widePanels : panels }
+    static func product(_ shape: GEMMShape, _ precision: Precision, _ tuning: Tuning) -> TuningSpace {
+        if tuning.isProcessor { return shortened(tuning.lanes == 16 ? widePanels : panels, precision) }
         var space = tiles
         // Small products need a smaller tile to give every unit work.
         let large = ((shape.m + 127) / 128) * ((shape.n + 127) / 128)
         if large < tuning.units { space.seeds.sort { $0["W"] == 8 && $1["W"] != 8 } }
         return space
+    }
+
+    /// The longest run of k whose products of int8 f32 sums up without rounding: 1024 · 2¹⁴ = 2²⁴.
+    private static let exactRun = 1_024
+
+    /// The space for a format: runs of k as long as it allows.
+    private static func shortened(_ space: TuningSpace, _ precision: Precision) -> TuningSpace {
+        var result = space
+        result.kernel += ", \(precision.rawValue)"
+        guard precision == .i8 else { return result }
+        result.ladders["KC"] = space.ladders["KC"]?.filter { $0 <= exactRun }
+        for index in result.seeds.indices {
+            result.seeds[index].values["KC"] = min(result.seeds[index]["KC"], exactRun)
+        }
+        return result
     }
 
     /// Names of the macros of `product_panels.cl`: MR rows and NV vectors of a register tile, KC of a run of k; and of

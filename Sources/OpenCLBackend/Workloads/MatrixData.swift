@@ -1,7 +1,7 @@
 import Analysis
 import NodeModel
 
-/// The data of a product on a matrix engine, and checks of results made of them.
+/// The data of a product, on a matrix engine or not, and checks of results made of them.
 struct MatrixData {
     /// An operand, the number being that of its random stream, which is that of the CPU's own products.
     enum Operand: UInt32 {
@@ -27,6 +27,7 @@ struct MatrixData {
         switch product.format.precision {
         case .i8: .words
         case .bf16: .cacheBF16
+        case .f32: .uniform
         default: .cacheF16
         }
     }
@@ -39,6 +40,7 @@ struct MatrixData {
         switch (product.format.precision, product.format.accumulator) {
         case (.i8, _): .words
         case (.bf16, _): .integersBF16
+        case (.f32, _): .integers
         case (_, .f16): .signsF16
         default: .integersF16
         }
@@ -86,12 +88,15 @@ struct MatrixData {
 
     /// Samples of a result on the timed values, held against a float64 oracle.
     ///
-    /// - Parameter result: C as it lies in memory, bits of f32.
+    /// - Parameters:
+    ///   - result: C as it lies in memory, bits of f32.
+    ///   - isRounded: Whether every sum is rounded as f32 is, which those of matrix engines are not.
     /// - Returns: The largest error relative to what is allowed.
-    func sampled(_ result: [UInt32]) -> Verification {
+    func sampled(_ result: [UInt32], isRounded: Bool = false) -> Verification {
         let isHalf = product.format.accumulator == .f16
         return ProductCheck.sampled(
             shape, seed: seed, a: { value(.a, $0 * shape.k + $1) }, b: { value(.b, $0 * shape.n + $1) },
-            c: result.map(Float.init(bitPattern:)), allowed: isHalf ? Tolerance.f16Sums : Tolerance.engineSums)
+            c: result.map(Float.init(bitPattern:)),
+            allowed: isHalf ? Tolerance.f16Sums : isRounded ? Tolerance.dotProduct : Tolerance.engineSums)
     }
 }

@@ -1,7 +1,7 @@
 import Analysis
 import NodeModel
 
-/// C = A·B in f32, row-major in and out.
+/// C = A·B by a device's ordinary arithmetic, row-major in and out; C in f32, of int8 in int32.
 ///
 /// Where a device's kernels pack, B is packed ahead of time, as inference engines pack weights and the CPU's own kernels
 /// do; A is packed inside the timed product.
@@ -18,29 +18,45 @@ final class ProductWorkload: PreparedWorkload {
     private var launches: [Launch] = []
     /// What has to run once for each B.
     private var ahead: [Launch] = []
-    private let keys: (a: UInt32, b: UInt32)
-    private let seed: UInt32
+    private let data: MatrixData
     private var hasRun = false
 
     /// Allocates and fills the operands; the kernel is still to be shaped.
-    init(shape: GEMMShape, queue: DeviceQueue, device: Device, tuning: Tuning, seed: UInt32) throws {
+    ///
+    /// - Parameters:
+    ///   - shape: The dimensions.
+    ///   - precision: The format of A and B: f32, and where the kernels are those for processors f16, bf16 or i8.
+    ///   - queue: The device.
+    ///   - device: Its description.
+    ///   - tuning: How its kernels are shaped.
+    ///   - seed: The seed of the data.
+    /// - Throws: `TrialFailure` for formats there is no kernel for, and sizes there is no memory for.
+    init(
+        shape: GEMMShape, precision: Precision, queue: DeviceQueue, device: Device, tuning: Tuning, seed: UInt32
+    ) throws {
         guard [shape.m, shape.n, shape.k].allSatisfy({ (1...65_536).contains($0) }) else {
             throw TrialFailure(.unsupported, "\(shape): each dimension must be between 1 and 65536")
         }
-        let operands = 4 * (shape.m * shape.k + shape.k * shape.n + shape.m * shape.n)
+        guard let macros = ProductKernels.macros(precision, tuning), let size = precision.bytes else {
+            throw TrialFailure(
+                .unsupported, "no gemm in \(precision.rawValue) by the ordinary arithmetic of a \(device.kind.rawValue)"
+            )
+        }
+        let (left, right, product) = (size * shape.m * shape.k, size * shape.k * shape.n, 4 * shape.m * shape.n)
+        let packed = tuning.isProcessor ? 4 * (shape.m * shape.k + shape.k * shape.n) : 0
         try MemoryGuard.check(
-            deviceBytes: tuning.isProcessor ? 2 * operands : operands, hostBytes: operands, device: device)
+            deviceBytes: left + right + product + packed, hostBytes: left + right + product, device: device)
         self.shape = shape
         self.queue = queue
-        self.seed = seed
-        keys = (SeededData.key(seed: seed, stream: 0xa), SeededData.key(seed: seed, stream: 0xb))
+        data = MatrixData(EngineProduct(shape, EngineFormat(precision, precision == .i8 ? .i32 : .f32)), seed: seed)
         filler = try Filler(queue: queue)
-        a = try queue.buffer(bytes: 4 * shape.m * shape.k)
-        b = try queue.buffer(bytes: 4 * shape.k * shape.n)
-        c = try queue.buffer(bytes: 4 * shape.m * shape.n)
-        kernels = ProductKernels(a: a, b: b, c: c, shape: shape, queue: queue, tuning: tuning)
-        work = Work(flops: shape.flops, bytes: Double(operands))
-        try fill(.uniform)
+        // Bytes are filled by whole words.
+        a = try queue.buffer(bytes: (left + 3) / 4 * 4)
+        b = try queue.buffer(bytes: (right + 3) / 4 * 4)
+        c = try queue.buffer(bytes: product)
+        kernels = ProductKernels(a: a, b: b, c: c, shape: shape, macros: macros, queue: queue, tuning: tuning)
+        work = Work(flops: shape.flops, bytes: Double(left + right + product))
+        try fill(data.timed)
     }
 
     /// Chooses the shape of the kernel.
@@ -93,7 +109,7 @@ final class ProductWorkload: PreparedWorkload {
         try runAhead(built.ahead)
         let first = try queue.run(built.launches)
         queue.announce("checking \(parameters)", .verify)
-        let check = try sampled()
+        let check = try checkTimed()
         guard check.passed else { throw TrialFailure(.failed, "wrong results: \(check.detail ?? check.method)") }
         guard effort > 0 else { return 0 }
         queue.announce("timing \(parameters)", .batch)
@@ -104,8 +120,8 @@ final class ProductWorkload: PreparedWorkload {
 
     private func fill(_ kind: FillKind) throws {
         queue.announce("filling the operands of \(shape)", .prepare)
-        try filler.fill(a, kind, count: shape.m * shape.k, key: keys.a)
-        try filler.fill(b, kind, count: shape.k * shape.n, key: keys.b)
+        try filler.fill(a, kind, count: data.fillCount(.a), key: data.key(.a))
+        try filler.fill(b, kind, count: data.fillCount(.b), key: data.key(.b))
         try runAhead(ahead)
     }
 
@@ -115,13 +131,13 @@ final class ProductWorkload: PreparedWorkload {
     }
 
     func verify() throws -> Verification {
-        let timed = hasRun ? try sampled() : nil
-        try fill(.integers)
+        let timed = hasRun ? try checkTimed() : nil
+        try fill(data.integers)
         try runPoisoned()
-        let exact = try freivalds()
-        try fill(.uniform)
+        let exact = data.freivalds(try result())
+        try fill(data.timed)
         try runPoisoned()
-        let floating = try timed.map { $0.and(try sampled()) } ?? sampled()
+        let floating = try timed.map { $0.and(try checkTimed()) } ?? checkTimed()
         // What is found here after the timed runs must be theirs.
         try filler.poison(c)
         hasRun = false
@@ -134,25 +150,10 @@ final class ProductWorkload: PreparedWorkload {
         try queue.run(launches)
     }
 
-    private func result() throws -> [Float] { try queue.read(c, Float.self, count: shape.m * shape.n) }
+    private func result() throws -> [UInt32] { try queue.read(c, UInt32.self, count: shape.m * shape.n) }
 
-    private func freivalds() throws -> Verification {
-        let a = (0..<shape.m * shape.k).map {
-            SeededData.smallInteger(key: keys.a, index: UInt32(truncatingIfNeeded: $0))
-        }
-        let b = (0..<shape.k * shape.n).map {
-            SeededData.smallInteger(key: keys.b, index: UInt32(truncatingIfNeeded: $0))
-        }
-        return ProductCheck.freivalds(shape, a: a, b: b, c: try result(), seed: seed)
-    }
-
-    private func sampled() throws -> Verification {
-        let (keys, shape) = (keys, shape)
-        return ProductCheck.sampled(
-            shape, seed: seed,
-            a: { SeededData.uniform(key: keys.a, index: UInt32(truncatingIfNeeded: $0 * shape.k + $1)) },
-            b: { SeededData.uniform(key: keys.b, index: UInt32(truncatingIfNeeded: $0 * shape.n + $1)) },
-            c: try result())
+    private func checkTimed() throws -> Verification {
+        data.isInteger ? data.freivalds(try result()) : data.sampled(try result(), isRounded: true)
     }
 }
 
@@ -162,8 +163,21 @@ struct ProductKernels {
     let b: Buffer
     let c: Buffer
     let shape: GEMMShape
+    /// What tells the sources the format.
+    let macros: [String]
     let queue: DeviceQueue
     let tuning: Tuning
+
+    /// The macros of a format; `nil` where there is no kernel for it.
+    static func macros(_ precision: Precision, _ tuning: Tuning) -> [String]? {
+        switch precision {
+        case .f32: []
+        case .f16 where tuning.isProcessor: ["FORMAT_F16"]
+        case .bf16 where tuning.isProcessor: ["FORMAT_BF16"]
+        case .i8 where tuning.isProcessor: ["FORMAT_I8"]
+        default: nil
+        }
+    }
 
     struct Built {
         /// What has to run once for each B.
@@ -185,7 +199,8 @@ struct ProductKernels {
     private func panels(_ parameters: KernelParameters) throws -> Built {
         let (rows, columns) = (parameters["MR"], parameters["NV"] * tuning.lanes)
         let program = try queue.build(
-            ["product_panels"], options: ["V=\(tuning.lanes)"] + parameters.macros.filter { !$0.hasPrefix("LEFT") })
+            ["product_panels"],
+            options: macros + ["V=\(tuning.lanes)"] + parameters.macros.filter { !$0.hasPrefix("LEFT") })
         let (left, right) = ((shape.m + rows - 1) / rows, (shape.n + columns - 1) / columns)
         let packedA = try queue.buffer(bytes: 4 * left * rows * shape.k)
         let packedB = try queue.buffer(bytes: 4 * right * columns * shape.k)
@@ -210,7 +225,7 @@ struct ProductKernels {
                 .uint(shape.m), .uint(shape.n), .uint(shape.k), .uint(block), .uint(1)),
         ]
         let notes = [
-            "kernel": "packed panels, \(rows)x\(columns) register tile", "options": program.options,
+            "kernel": "packed panels of f32, \(rows)x\(columns) register tile", "options": program.options,
             "b": "packed ahead of time",
         ]
         return Built(ahead: [packing], launches: launches, notes: notes)
