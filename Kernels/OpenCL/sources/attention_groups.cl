@@ -36,7 +36,8 @@ void weigh(__local const float *scores, __local float *weights, __local const fl
 
 __kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void attend(
     __global const float *restrict query, __global const element *restrict keys,
-    __global const element *restrict values, __global float *restrict parts, __global float *restrict output, uint count, uint run) {
+    __global const element *restrict values, __global float *restrict parts, __global float *restrict output,
+    uint count, uint run) {
     __local float products[MATES * TILE * (LANES + 1)], scores[MATES * TILE], weights[MATES * TILE];
     __local float tops[MATES], higher[MATES], factors[MATES], totals[MATES], mixes[PARTS * HEAD];
     uint item = get_local_id(0), lane = item % LANES, part = item / LANES, head = get_group_id(1) * MATES;

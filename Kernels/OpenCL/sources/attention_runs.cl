@@ -24,42 +24,66 @@ float weigh(float *scores, float *top, float *total) {
     return factor;
 }
 
+// Vectors of values at a time: two keep as many sums in flight as an fma takes long.
+#if LANES % 2 == 0
+#define WIDE 2
+#else
+#define WIDE 1
+#endif
+
+// The scores of two positions of the heads that share a head of the caches; one beyond the last is read as the last.
+void score_two(__global const float *query, __global const element *keys, uint p, uint count, float *scores) {
+    const size_t width = GROUPS * HEAD;
+    __global const element *first = keys + min(p, count - 1) * width, *second = keys + min(p + 1, count - 1) * width;
+    FLOATV a[MATES], b[MATES];
+#pragma unroll
+    for (uint h = 0; h < MATES; h++) a[h] = b[h] = 0;
+    for (uint j = 0; j < LANES; j++) {
+        FLOATV left = load_elements(j, first), right = load_elements(j, second);
+#pragma unroll
+        for (uint h = 0; h < MATES; h++) {
+            FLOATV q = VLOAD(j, query + h * HEAD);
+            a[h] = fma(left, q, a[h]);
+            b[h] = fma(right, q, b[h]);
+        }
+    }
+    const float scale = 1.0f / sqrt((float)HEAD);
+#pragma unroll
+    for (uint h = 0; h < MATES; h++) {
+        scores[h * TILE + p] = p < count ? sum_of(a[h]) * scale : -INFINITY;
+        scores[h * TILE + p + 1] = p + 1 < count ? sum_of(b[h]) * scale : -INFINITY;
+    }
+}
+
 // `count` positions of the heads that share a head of the caches.
 void attend_tile(__global const float *query, __global const element *keys, __global const element *values, uint count,
                  float *mix, float *tops, float *totals) {
     const size_t width = GROUPS * HEAD;
     float scores[MATES * TILE], factors[MATES];
-    for (uint p = 0; p < TILE; p++) {
-        FLOATV products[MATES];
-#pragma unroll
-        for (uint h = 0; h < MATES; h++) products[h] = 0;
-        for (uint j = 0; j < LANES && p < count; j++) {
-            FLOATV key = load_elements(j, keys + p * width);
-#pragma unroll
-            for (uint h = 0; h < MATES; h++) products[h] = fma(key, VLOAD(j, query + h * HEAD), products[h]);
-        }
-#pragma unroll
-        for (uint h = 0; h < MATES; h++)
-            scores[h * TILE + p] = p < count ? sum_of(products[h]) * (1.0f / sqrt((float)HEAD)) : -INFINITY;
-    }
+    for (uint p = 0; p < TILE; p += 2) score_two(query, keys, p, count, scores);
     for (uint h = 0; h < MATES; h++) factors[h] = weigh(scores + h * TILE, tops + h, totals + h);
-    for (uint j = 0; j < LANES; j++) {
-        FLOATV sums[MATES];
+    for (uint j = 0; j < LANES; j += WIDE) {
+        FLOATV sums[WIDE * MATES];
 #pragma unroll
-        for (uint h = 0; h < MATES; h++) sums[h] = VLOAD(j, mix + h * HEAD) * factors[h];
+        for (uint i = 0; i < WIDE * MATES; i++)
+            sums[i] = VLOAD(j + i % WIDE, mix + i / WIDE * HEAD) * factors[i / WIDE];
         for (uint p = 0; p < count; p++) {
-            FLOATV value = load_elements(j, values + p * width);
+            FLOATV value[WIDE];
 #pragma unroll
-            for (uint h = 0; h < MATES; h++) sums[h] = fma((FLOATV)(scores[h * TILE + p]), value, sums[h]);
+            for (uint w = 0; w < WIDE; w++) value[w] = load_elements(j + w, values + p * width);
+#pragma unroll
+            for (uint i = 0; i < WIDE * MATES; i++)
+                sums[i] = fma((FLOATV)(scores[i / WIDE * TILE + p]), value[i % WIDE], sums[i]);
         }
 #pragma unroll
-        for (uint h = 0; h < MATES; h++) VSTORE(sums[h], j, mix + h * HEAD);
+        for (uint i = 0; i < WIDE * MATES; i++) VSTORE(sums[i], j + i % WIDE, mix + i / WIDE * HEAD);
     }
 }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attend(
     __global const float *restrict query, __global const element *restrict keys,
-    __global const element *restrict values, __global float *restrict parts, __global float *restrict output, uint count, uint run) {
+    __global const element *restrict values, __global float *restrict parts, __global float *restrict output,
+    uint count, uint run) {
     float mix[HEADS * HEAD], tops[HEADS], totals[HEADS];
     for (uint i = 0; i < HEADS * LANES; i++) VSTORE((FLOATV)(0.0f), i, mix);
     for (uint h = 0; h < HEADS; h++) {

@@ -1,4 +1,5 @@
-// y = W * x, or y += W * x, on GPUs, W row after row (see gemv_fill.cl); sixteen_bit.cl comes before, and of blocks integer_dot.cl.
+// y = W * x, or y += W * x, on GPUs, W row after row (see gemv_fill.cl); sixteen_bit.cl comes before, and of blocks
+// integer_dot.cl.
 //
 // A work-group makes ROWS rows: its items read neighbouring 16 bytes of all of them, then add up in local memory. Its
 // items, LOCAL, are a power of two. `units`: the 16-byte words of a row. `first` is where in y the buffer's row 0 goes.
