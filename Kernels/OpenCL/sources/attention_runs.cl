@@ -2,7 +2,7 @@
 // way; sixteen_bit.cl and exponential.cl come before.
 //
 // HEADS query heads of HEAD values, GROUPS heads of keys and values. Caches are [position][GROUPS][HEAD]. V divides
-// HEAD. Item i goes through positions i * run to (i + 1) * run of all heads, so that the caches are one stream a core.
+// HEAD. Item i goes through positions i * run to (i + 1) * run of all heads, so that each cache is one stream a core.
 // A single item leaves `output`; several leave parts for attention_merge.cl: [item][HEADS][HEAD + 2].
 #define LANES (HEAD / V)
 #define MATES (HEADS / GROUPS)
@@ -24,12 +24,10 @@ float weigh(float *scores, float *top, float *total) {
     return factor;
 }
 
-// Vectors of values at a time: two keep as many sums in flight as an fma takes long.
-#if LANES % 2 == 0
-#define WIDE 2
-#else
-#define WIDE 1
-#endif
+// Fetches what lies 8 KiB behind some rows of a cache.
+void fetch_rows(__global const element *rows, uint count) {
+    for (uint i = 0; i < count * GROUPS * HEAD; i += 64 / sizeof(element)) FETCH(rows + 8192 / sizeof(element) + i);
+}
 
 // The scores of two positions of the heads that share a head of the caches; one beyond the last is read as the last.
 void score_two(__global const float *query, __global const element *keys, uint p, uint count, float *scores) {
@@ -55,28 +53,25 @@ void score_two(__global const float *query, __global const element *keys, uint p
     }
 }
 
-// `count` positions of the heads that share a head of the caches.
-void attend_tile(__global const float *query, __global const element *keys, __global const element *values, uint count,
-                 float *mix, float *tops, float *totals) {
+// Adds the weighted values of four positions to the mix, which is taken times a factor first.
+void add_four(__global const element *values, uint p, uint count, const float *weights, const float *factors,
+              float *mix) {
     const size_t width = GROUPS * HEAD;
-    float scores[MATES * TILE], factors[MATES];
-    for (uint p = 0; p < TILE; p += 2) score_two(query, keys, p, count, scores);
-    for (uint h = 0; h < MATES; h++) factors[h] = weigh(scores + h * TILE, tops + h, totals + h);
-    for (uint j = 0; j < LANES; j += WIDE) {
-        FLOATV sums[WIDE * MATES];
+    __global const element *rows[4];
 #pragma unroll
-        for (uint i = 0; i < WIDE * MATES; i++)
-            sums[i] = VLOAD(j + i % WIDE, mix + i / WIDE * HEAD) * factors[i / WIDE];
-        for (uint p = 0; p < count; p++) {
-            FLOATV value[WIDE];
+    for (uint r = 0; r < 4; r++) rows[r] = values + min(p + r, count - 1) * width;
+    for (uint j = 0; j < LANES; j++) {
+        FLOATV value[4];
 #pragma unroll
-            for (uint w = 0; w < WIDE; w++) value[w] = load_elements(j + w, values + p * width);
+        for (uint r = 0; r < 4; r++) value[r] = load_elements(j, rows[r]);
 #pragma unroll
-            for (uint i = 0; i < WIDE * MATES; i++)
-                sums[i] = fma((FLOATV)(scores[i / WIDE * TILE + p]), value[i % WIDE], sums[i]);
+        for (uint h = 0; h < MATES; h++) {
+            FLOATV sum = VLOAD(j, mix + h * HEAD);
+            if (p == 0) sum *= factors[h];
+#pragma unroll
+            for (uint r = 0; r < 4; r++) sum = fma((FLOATV)(weights[h * TILE + p + r]), value[r], sum);
+            VSTORE(sum, j, mix + h * HEAD);
         }
-#pragma unroll
-        for (uint i = 0; i < WIDE * MATES; i++) VSTORE(sums[i], j + i % WIDE, mix + i / WIDE * HEAD);
     }
 }
 
@@ -84,7 +79,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attend(
     __global const float *restrict query, __global const element *restrict keys,
     __global const element *restrict values, __global float *restrict parts, __global float *restrict output,
     uint count, uint run) {
-    float mix[HEADS * HEAD], tops[HEADS], totals[HEADS];
+    float mix[HEADS * HEAD], scores[HEADS * TILE], factors[HEADS], tops[HEADS], totals[HEADS];
     for (uint i = 0; i < HEADS * LANES; i++) VSTORE((FLOATV)(0.0f), i, mix);
     for (uint h = 0; h < HEADS; h++) {
         // Finite, so that the difference of two of them is a number.
@@ -92,19 +87,26 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attend(
         totals[h] = 0;
     }
     uint first = get_global_id(0) * run, last = min(first + run, count);
-    for (uint start = first; start < last; start += TILE)
-        for (uint group = 0; group < GROUPS; group++) {
-            // This group's share of the next tile: prefetchers do not follow from head to head.
-            size_t next = ((size_t)(start + TILE) * GROUPS + group * TILE) * HEAD;
-            for (uint i = 0; i < TILE * HEAD; i += 64 / sizeof(element)) {
-                FETCH(keys + next + i);
-                FETCH(values + next + i);
-            }
-            size_t at = ((size_t)start * GROUPS + group) * HEAD;
-            uint head = group * MATES;
-            attend_tile(query + head * HEAD, keys + at, values + at, min((uint)TILE, last - start), mix + head * HEAD,
-                        tops + head, totals + head);
+    const size_t width = GROUPS * HEAD;
+    for (uint start = first; start < last; start += TILE) {
+        // Rows one after the other, and a page ahead: prefetchers do not follow from head to head.
+        uint tile = min((uint)TILE, last - start);
+        __global const element *own_keys = keys + start * width, *own_values = values + start * width;
+        for (uint p = 0; p < TILE; p += 2) {
+            fetch_rows(own_keys + p * width, 2);
+            for (uint group = 0; group < GROUPS; group++)
+                score_two(query + group * MATES * HEAD, own_keys + group * HEAD, p, tile,
+                          scores + group * MATES * TILE);
         }
+        for (uint h = 0; h < HEADS; h++) factors[h] = weigh(scores + h * TILE, tops + h, totals + h);
+        for (uint p = 0; p < tile; p += 4) {
+            fetch_rows(own_values + p * width, 4);
+            for (uint group = 0; group < GROUPS; group++) {
+                uint head = group * MATES;
+                add_four(own_values + group * HEAD, p, tile, scores + head * TILE, factors + head, mix + head * HEAD);
+            }
+        }
+    }
     bool alone = get_global_size(0) == 1;
     for (uint h = 0; h < HEADS; h++) {
         __global float *to = alone ? output + h * HEAD : parts + (get_global_id(0) * HEADS + h) * (HEAD + 2);

@@ -51,8 +51,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void multiply_plain(
 }
 
 #else
-// Panels of V rows of blocks, their words of 32 bits side by side. Products are made in 16-bit lanes, two of a row, which
-// are added up at the end; OpenCL C has no name for 32 of them.
+// Panels of V rows of blocks, their words of 32 bits side by side. Products are made in 16-bit lanes, two of a row,
+// which are added up at the end; OpenCL C has no name for 32 of them.
 #if V == 16
 typedef ushort ushort32 __attribute__((ext_vector_type(32)));
 typedef short short32 __attribute__((ext_vector_type(32)));

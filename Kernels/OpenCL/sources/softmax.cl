@@ -1,8 +1,8 @@
 // output = exp(input - largest of the row) / their sum, rows x columns of f32; rows.cl comes before, and for processors
 // exponential.cl.
 //
-// EXP: the function for vectors. Group i makes rows i * run to (i + 1) * run. Reads a row from memory once, then finds it
-// in a cache.
+// EXP: the function for vectors. Group i makes rows i * run to (i + 1) * run. Reads a row from memory once, then finds
+// it in a cache.
 __kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void softmax_rows(
     __global const float *restrict input, __global float *restrict output, uint rows, uint columns, uint run) {
     __local float partial[LOCAL];
