@@ -9,6 +9,9 @@ struct nwcl_session {
     cl_device_id device;
     cl_context context;
     cl_command_queue queue;
+    /// Whether batches start behind a user event. Not on processors: there PoCL 3.1 wakes one of its threads when the
+    /// event opens, and now and then computes a whole batch with it alone.
+    cl_bool is_gated;
 };
 
 struct nwcl_program {

@@ -1,7 +1,15 @@
+import NodeModel
+
 /// What the threads of this process got and did not get of the processors.
 struct RunQueueTimes {
     /// Nanoseconds that each thread ran, and that it was ready and waited while others ran.
     private var threads: [String: (ran: Int, waited: Int)]
+    private let instant = MonotonicClock.now()
+    /// The least part of the time this process has to want a processor for its waiting to say anything: while a child
+    /// computes, what little this process does waits for the child.
+    private static let leastShare = 0.1
+
+    private init(threads: [String: (ran: Int, waited: Int)]) { self.threads = threads }
 
     /// Reads `/proc/self/task/*/schedstat`; `nil` where the kernel does not keep it.
     static func read(_ root: HostRoot) -> RunQueueTimes? {
@@ -25,7 +33,9 @@ struct RunQueueTimes {
             ran += now.ran - then.ran
             waited += now.waited - then.waited
         }
-        return ran + waited > 0 ? Double(waited) / Double(ran + waited) : nil
+        let elapsed = instant.since(before.instant).rawValue * 1e9
+        guard ran + waited > 0, Double(ran + waited) >= Self.leastShare * elapsed else { return nil }
+        return Double(waited) / Double(ran + waited)
     }
 }
 

@@ -90,7 +90,7 @@ int32_t nwcl_read(nwcl_session *session, nwcl_buffer *buffer, size_t offset, voi
 
 /// Enqueues `count` launches `repetitions` times in order and waits for the end.
 ///
-/// The first 64 launches at most are enqueued behind a user event, where the runtime has them: `start_ns` receives
+/// On devices other than processors the first 64 launches at most are enqueued behind a user event: `start_ns` receives
 /// CLOCK_MONOTONIC when that gate opens (or before the first launch), `end_ns` after clFinish. A queue is never let grow
 /// beyond 16,384 launches; before that it is drained.
 int32_t nwcl_run(
