@@ -9,8 +9,8 @@ struct nwcl_session {
     cl_device_id device;
     cl_context context;
     cl_command_queue queue;
-    /// Whether batches start behind a user event. Not on processors: there PoCL 3.1 wakes one of its threads when the
-    /// event opens, and now and then computes a whole batch with it alone.
+    /// Whether batches start behind a user event. Not on processors: with PoCL 3.1 on two cores some of the runs that
+    /// began so had exactly half the rate, and none of a dozen that did not; why is not known.
     cl_bool is_gated;
 };
 
