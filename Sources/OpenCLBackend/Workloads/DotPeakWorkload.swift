@@ -10,12 +10,10 @@ final class DotPeakWorkload: PreparedWorkload {
     let work: Work
     let notes: [String: String]
     private let queue: DeviceQueue
-    private let filler: Filler
     private let results: Buffer
-    private let launch: Launch
+    private let runs: CheckedRuns
     private let starts: [UInt32]
     private let factors: [UInt32]
-    private var hasRun = false
 
     /// Makes the peak ready.
     ///
@@ -31,7 +29,6 @@ final class DotPeakWorkload: PreparedWorkload {
             throw TrialFailure(.unsupported, "no dot product of int8: \(CleanText.line(reason, limit: 600))")
         }
         self.queue = queue
-        filler = try Filler(queue: queue)
         // Compilers for processors vectorise across the items of a group.
         let sizes =
             tuning.isProcessor ? [64, 16, 1].filter { $0 <= tuning.maximumGroup } : tuning.localSizes(from: 256)
@@ -48,7 +45,9 @@ final class DotPeakWorkload: PreparedWorkload {
         let kernel = try program.kernel(
             "peak_dot", .buffer(try queue.buffer(starts)), .buffer(try queue.buffer(factors)), .buffer(results),
             .uint(Self.steps))
-        launch = Launch(kernel: kernel, groups: [groups], local: [local])
+        runs = CheckedRuns(
+            [Launch(kernel: kernel, groups: [groups], local: [local])], outputs: [results], queue: queue,
+            filler: try Filler(queue: queue))
         // Two dot products a step, of four products and four additions each.
         work = Work(flops: Flops(16 * Double(count) * Double(Self.steps)))
         notes = [
@@ -56,21 +55,9 @@ final class DotPeakWorkload: PreparedWorkload {
         ]
     }
 
-    func run(repetitions: Int) throws -> TimedBatch {
-        hasRun = true
-        return try queue.run([launch], repetitions: repetitions)
-    }
+    func run(repetitions: Int) throws -> TimedBatch { try runs.run(repetitions: repetitions) }
 
-    /// Every repetition ends in the same state, so what the timed runs left is checked as well as a run of its own.
-    func verify() throws -> Verification {
-        let timed = hasRun ? try check() : nil
-        try filler.poison(results)
-        try queue.run([launch])
-        let own = try check()
-        try filler.poison(results)
-        hasRun = false
-        return timed.map { $0.and(own) } ?? own
-    }
+    func verify() throws -> Verification { try runs.verify(check) }
 
     private func check() throws -> Verification {
         let found = try queue.read(results, UInt32.self, count: starts.count)

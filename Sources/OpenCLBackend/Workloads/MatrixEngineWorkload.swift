@@ -5,14 +5,7 @@ import NodeModel
 final class MatrixEngineWorkload: PreparedWorkload {
     let work: Work
     let notes: [String: String]
-    private let product: EngineProduct
-    private let queue: DeviceQueue
-    private let filler: Filler
-    private let operands: MatrixOperands
-    private let c: Buffer
-    private let launches: [Launch]
-    private let data: MatrixData
-    private var hasRun = false
+    private let product: CheckedProduct
 
     /// Makes a product ready, cut up in the first of an engine's ways that the device can run.
     ///
@@ -29,9 +22,7 @@ final class MatrixEngineWorkload: PreparedWorkload {
         remarks: [String: String] = [:]
     ) throws {
         let shape = product.shape
-        guard [shape.m, shape.n, shape.k].allSatisfy({ (1...65_536).contains($0) }) else {
-            throw TrialFailure(.unsupported, "\(shape): each dimension must be between 1 and 65536")
-        }
+        try CheckedProduct.validate(shape)
         guard engine.formats.contains(product.format) else {
             throw TrialFailure(
                 .unsupported,
@@ -41,20 +32,17 @@ final class MatrixEngineWorkload: PreparedWorkload {
         let (program, geometry) = try Self.build(product, engine, queue: queue, device: device)
         let layout = EngineLayout(product, engine, geometry)
         try MemoryGuard.check(deviceBytes: layout.bytes(shape), hostBytes: 8 * shape.m * shape.n, device: device)
-        self.product = product
-        self.queue = queue
-        data = MatrixData(product, seed: seed)
-        filler = try Filler(queue: queue)
-        operands = try MatrixOperands(product, engine, geometry, queue: queue)
-        c = try queue.buffer(bytes: 4 * shape.m * shape.n)
+        let operands = try MatrixOperands(product, engine, geometry, queue: queue)
+        self.product = try CheckedProduct(
+            product, a: operands.a, b: operands.b, isRounded: false, queue: queue, seed: seed)
         let kernel = try program.kernel(
-            "multiply_matrices", .buffer(operands.left.buffer), .buffer(operands.right.buffer), .buffer(c),
+            "multiply_matrices", .buffer(operands.left.buffer), .buffer(operands.right.buffer), .buffer(self.product.c),
             .uint(shape.m), .uint(shape.n), .uint(layout.steps), .uint(operands.left.pitch),
             .uint(operands.right.pitch))
         let down = (shape.m + geometry.rows - 1) / geometry.rows
         let across = (shape.n + geometry.columns - 1) / geometry.columns
         let multiply = Launch(kernel: kernel, groups: [down * across], local: [geometry.items(lanes: engine.lanes)])
-        launches = operands.launches + [multiply]
+        self.product.launches = operands.launches + [multiply]
         let elements = layout.elementBytes * (shape.m * shape.k + shape.k * shape.n)
         work = Work(flops: shape.flops, bytes: Double(elements + 4 * shape.m * shape.n))
         let own = [
@@ -62,7 +50,6 @@ final class MatrixEngineWorkload: PreparedWorkload {
             "operands": operands.description,
         ]
         notes = own.merging(remarks) { first, _ in first }
-        try fill(data.timed)
     }
 
     /// The first geometry that the device has memory and registers for; small products get the least tile, so that
@@ -89,43 +76,7 @@ final class MatrixEngineWorkload: PreparedWorkload {
             .unsupported, "the product's kernel for \(engine.name) needs more local memory or registers than there are")
     }
 
-    private func fill(_ kind: FillKind) throws {
-        queue.announce("filling the operands of \(product.shape)", .prepare)
-        try filler.fill(operands.a, kind, count: data.fillCount(.a), key: data.key(.a))
-        try filler.fill(operands.b, kind, count: data.fillCount(.b), key: data.key(.b))
-    }
+    func run(repetitions: Int) throws -> TimedBatch { try product.run(repetitions: repetitions) }
 
-    func run(repetitions: Int) throws -> TimedBatch {
-        hasRun = true
-        return try queue.run(launches, repetitions: repetitions)
-    }
-
-    func verify() throws -> Verification {
-        let timed = hasRun ? try checkTimed() : nil
-        try fill(data.integers)
-        try runPoisoned()
-        let exact = data.freivalds(try result())
-        try fill(data.timed)
-        try runPoisoned()
-        let own = try checkTimed()
-        // What is found here after the timed runs must be theirs.
-        try filler.poison(c)
-        hasRun = false
-        return exact.and(timed.map { $0.and(own) } ?? own)
-    }
-
-    private func runPoisoned() throws {
-        try filler.poison(c)
-        queue.announce("checking \(product.shape)", .verify)
-        try queue.run(launches)
-    }
-
-    /// Integers are the same in timed runs, so those can be checked whole.
-    private func checkTimed() throws -> Verification {
-        data.isInteger ? data.freivalds(try result()) : data.sampled(try result())
-    }
-
-    private func result() throws -> [UInt32] {
-        try queue.read(c, UInt32.self, count: product.shape.m * product.shape.n)
-    }
+    func verify() throws -> Verification { try product.verify() }
 }

@@ -23,15 +23,13 @@ final class PeakWorkload<Value: BinaryFloatingPoint & BitwiseCopyable>: Prepared
     let work: Work
     let notes: [String: String]
     private let queue: DeviceQueue
-    private let filler: Filler
     private let results: Buffer
-    private let launch: Launch
+    private let runs: CheckedRuns
     private let steps: Int
     /// The chain each element of the arrays belongs to, as an index of ``starts``.
     private let origin: [Int]
     private let starts: [Value]
     private let addends: [Value]
-    private var hasRun = false
 
     /// Makes a peak ready.
     ///
@@ -44,7 +42,6 @@ final class PeakWorkload<Value: BinaryFloatingPoint & BitwiseCopyable>: Prepared
     init(_ format: RealFormat, queue: DeviceQueue, tuning: Tuning, seed: UInt32) throws {
         try format.needs?.require(on: queue)
         self.queue = queue
-        filler = try Filler(queue: queue)
         let shape = tuning.peakShape(bytes: format.bytes)
         let type = format.vector(shape.lanes)
         let (program, local) = try queue.build(
@@ -68,28 +65,18 @@ final class PeakWorkload<Value: BinaryFloatingPoint & BitwiseCopyable>: Prepared
         let kernel = try program.kernel(
             "peak_fma", .buffer(try queue.buffer(chains.map { first[$0] })),
             .buffer(try queue.buffer(chains.map { second[$0] })), .buffer(results), .uint(steps))
-        launch = Launch(kernel: kernel, groups: [shape.groups], local: [local])
+        runs = CheckedRuns(
+            [Launch(kernel: kernel, groups: [shape.groups], local: [local])], outputs: [results], queue: queue,
+            filler: try Filler(queue: queue))
         work = Work(flops: Flops(2 * Double(count) * Double(steps)))
         notes = [
             "kernel": "\(shape.chains) chains of \(type), \(local) items a group", "options": program.options,
         ]
     }
 
-    func run(repetitions: Int) throws -> TimedBatch {
-        hasRun = true
-        return try queue.run([launch], repetitions: repetitions)
-    }
+    func run(repetitions: Int) throws -> TimedBatch { try runs.run(repetitions: repetitions) }
 
-    /// Every repetition ends in the same state, so what the timed runs left is checked as well as a run of its own.
-    func verify() throws -> Verification {
-        let timed = hasRun ? try check() : nil
-        try filler.poison(results)
-        try queue.run([launch])
-        let own = try check()
-        try filler.poison(results)
-        hasRun = false
-        return timed.map { $0.and(own) } ?? own
-    }
+    func verify() throws -> Verification { try runs.verify(check) }
 
     private func check() throws -> Verification {
         let values = try queue.read(results, Value.self, count: origin.count)

@@ -10,16 +10,8 @@ final class ProductWorkload: PreparedWorkload {
     private(set) var notes: [String: String] = [:]
     private let shape: GEMMShape
     private let queue: DeviceQueue
-    private let filler: Filler
-    private let a: Buffer
-    private let b: Buffer
-    private let c: Buffer
+    private let product: CheckedProduct
     private let kernels: ProductKernels
-    private var launches: [Launch] = []
-    /// What has to run once for each B.
-    private var ahead: [Launch] = []
-    private let data: MatrixData
-    private var hasRun = false
 
     /// Allocates and fills the operands; the kernel is still to be shaped.
     ///
@@ -34,29 +26,27 @@ final class ProductWorkload: PreparedWorkload {
     init(
         shape: GEMMShape, precision: Precision, queue: DeviceQueue, device: Device, tuning: Tuning, seed: UInt32
     ) throws {
-        guard [shape.m, shape.n, shape.k].allSatisfy({ (1...65_536).contains($0) }) else {
-            throw TrialFailure(.unsupported, "\(shape): each dimension must be between 1 and 65536")
-        }
+        try CheckedProduct.validate(shape)
         guard let macros = ProductKernels.macros(precision, tuning), let size = precision.bytes else {
             throw TrialFailure(
                 .unsupported, "no gemm in \(precision.rawValue) by the ordinary arithmetic of a \(device.kind.rawValue)"
             )
         }
-        let (left, right, product) = (size * shape.m * shape.k, size * shape.k * shape.n, 4 * shape.m * shape.n)
+        let (left, right, whole) = (size * shape.m * shape.k, size * shape.k * shape.n, 4 * shape.m * shape.n)
         let packed = tuning.isProcessor ? 4 * (shape.m * shape.k + shape.k * shape.n) : 0
         try MemoryGuard.check(
-            deviceBytes: left + right + product + packed, hostBytes: left + right + product, device: device)
+            deviceBytes: left + right + whole + packed, hostBytes: left + right + whole, device: device)
         self.shape = shape
         self.queue = queue
-        data = MatrixData(EngineProduct(shape, EngineFormat(precision, precision == .i8 ? .i32 : .f32)), seed: seed)
-        filler = try Filler(queue: queue)
+        let formats = EngineFormat(precision, precision == .i8 ? .i32 : .f32)
         // Bytes are filled by whole words.
-        a = try queue.buffer(bytes: (left + 3) / 4 * 4)
-        b = try queue.buffer(bytes: (right + 3) / 4 * 4)
-        c = try queue.buffer(bytes: product)
-        kernels = ProductKernels(a: a, b: b, c: c, shape: shape, macros: macros, queue: queue, tuning: tuning)
-        work = Work(flops: shape.flops, bytes: Double(left + right + product))
-        try fill(data.timed)
+        product = try CheckedProduct(
+            EngineProduct(shape, formats), a: try queue.buffer(bytes: (left + 3) / 4 * 4),
+            b: try queue.buffer(bytes: (right + 3) / 4 * 4), isRounded: true, queue: queue, seed: seed)
+        kernels = ProductKernels(
+            a: product.a, b: product.b, c: product.c, shape: shape, macros: macros, queue: queue,
+            tuning: tuning)
+        work = Work(flops: shape.flops, bytes: Double(left + right + whole))
     }
 
     /// Chooses the shape of the kernel.
@@ -85,8 +75,8 @@ final class ProductWorkload: PreparedWorkload {
         for parameters in candidates {
             do {
                 let built = try kernels.build(parameters)
-                (launches, ahead, notes) = (built.launches, built.ahead, built.notes)
-                return try runAhead(ahead)
+                (product.launches, product.ahead, notes) = (built.launches, built.ahead, built.notes)
+                return try runAhead(built)
             } catch let failure as TrialFailure {
                 last = failure
             }
@@ -97,19 +87,19 @@ final class ProductWorkload: PreparedWorkload {
     /// How long a candidate of a search is timed at least, for each unit of effort.
     private static let timedSeconds = 0.05
 
-    private func runAhead(_ launches: [Launch]) throws {
-        if !launches.isEmpty { try queue.run(launches) }
+    private func runAhead(_ built: ProductKernels.Built) throws {
+        if !built.ahead.isEmpty { try queue.run(built.ahead) }
     }
 
     /// Builds the kernel in a shape, checks what it computes, and times it.
     private func rate(_ parameters: KernelParameters, effort: Int) throws -> Double {
         let built = try kernels.build(parameters)
-        try filler.poison(c)
+        try product.poison()
         queue.announce("first run with \(parameters)", .build)
-        try runAhead(built.ahead)
+        try runAhead(built)
         let first = try queue.run(built.launches)
         queue.announce("checking \(parameters)", .verify)
-        let check = try checkTimed()
+        let check = try product.checkTimed()
         guard check.passed else { throw TrialFailure(.failed, "wrong results: \(check.detail ?? check.method)") }
         guard effort > 0 else { return 0 }
         queue.announce("timing \(parameters)", .batch)
@@ -118,43 +108,9 @@ final class ProductWorkload: PreparedWorkload {
         return (shape.flops / timed.secondsPerRepetition).rawValue
     }
 
-    private func fill(_ kind: FillKind) throws {
-        queue.announce("filling the operands of \(shape)", .prepare)
-        try filler.fill(a, kind, count: data.fillCount(.a), key: data.key(.a))
-        try filler.fill(b, kind, count: data.fillCount(.b), key: data.key(.b))
-        try runAhead(ahead)
-    }
+    func run(repetitions: Int) throws -> TimedBatch { try product.run(repetitions: repetitions) }
 
-    func run(repetitions: Int) throws -> TimedBatch {
-        hasRun = true
-        return try queue.run(launches, repetitions: repetitions)
-    }
-
-    func verify() throws -> Verification {
-        let timed = hasRun ? try checkTimed() : nil
-        try fill(data.integers)
-        try runPoisoned()
-        let exact = data.freivalds(try result())
-        try fill(data.timed)
-        try runPoisoned()
-        let floating = try timed.map { $0.and(try checkTimed()) } ?? checkTimed()
-        // What is found here after the timed runs must be theirs.
-        try filler.poison(c)
-        hasRun = false
-        return exact.and(floating)
-    }
-
-    private func runPoisoned() throws {
-        try filler.poison(c)
-        queue.announce("checking \(shape)", .verify)
-        try queue.run(launches)
-    }
-
-    private func result() throws -> [UInt32] { try queue.read(c, UInt32.self, count: shape.m * shape.n) }
-
-    private func checkTimed() throws -> Verification {
-        data.isInteger ? data.freivalds(try result()) : data.sampled(try result(), isRounded: true)
-    }
+    func verify() throws -> Verification { try product.verify() }
 }
 
 /// The two ways to multiply: panels for processors, tiles in local memory for GPUs.

@@ -14,7 +14,6 @@ final class StreamWorkload: PreparedWorkload {
     private let checker: Program
     private let keys: (a: UInt32, b: UInt32)
     private var pieces: [Piece] = []
-    private var hasRun = false
 
     /// A part of the arrays small enough to be one allocation each.
     private struct Piece {
@@ -80,21 +79,12 @@ final class StreamWorkload: PreparedWorkload {
         if variant == .triad { try filler.fill(b, kind, count: words, key: keys.b, first: first) }
     }
 
-    func run(repetitions: Int) throws -> TimedBatch {
-        hasRun = true
-        return try queue.run(pieces.map(\.launch), repetitions: repetitions)
-    }
+    private lazy var runs = CheckedRuns(
+        pieces.map(\.launch), outputs: pieces.map(\.to), queue: queue, filler: filler)
 
-    /// What the timed runs left is checked as well as one run of its own, both on poisoned outputs.
-    func verify() throws -> Verification {
-        let timed = hasRun ? try check() : nil
-        for piece in pieces { try filler.poison(piece.to) }
-        try queue.run(pieces.map(\.launch))
-        let own = try check()
-        for piece in pieces { try filler.poison(piece.to) }
-        hasRun = false
-        return timed.map { $0.and(own) } ?? own
-    }
+    func run(repetitions: Int) throws -> TimedBatch { try runs.run(repetitions: repetitions) }
+
+    func verify() throws -> Verification { try runs.verify(check) }
 
     private func check() throws -> Verification {
         var wrong = 0
