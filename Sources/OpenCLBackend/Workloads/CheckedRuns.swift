@@ -28,6 +28,8 @@ final class CheckedRuns {
     /// Checks what the timed runs left, then a run of its own on poisoned outputs.
     ///
     /// - Parameter check: Looks at the outputs.
+    /// - Returns: Both outcomes as one.
+    /// - Throws: `TrialFailure` when the device fails.
     func verify(_ check: () throws -> Verification) throws -> Verification {
         let timed = hasRun ? try check() : nil
         try poison()
