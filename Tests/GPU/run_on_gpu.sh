@@ -22,8 +22,10 @@ mkdir -p "$out"
 
 # The driver's library, where no .icd file names it.
 if ! grep -qs nvidia /etc/OpenCL/vendors/*.icd && [[ -z ${OCL_ICD_VENDORS:-} ]]; then
-    library=$(ldconfig -p | awk '/libnvidia-opencl\.so\.1/ {print $NF; exit}')
-    [[ -n $library ]] || library=$(find / -name 'libnvidia-opencl.so.1' -not -path '/proc/*' -print -quit 2>/dev/null)
+    library=$(ldconfig -p | awk '/libnvidia-opencl\.so\.1/ && !found++ {print $NF}')
+    # What cannot be searched is no reason to give up.
+    [[ -n $library ]] \
+      || library=$(find / -name 'libnvidia-opencl.so.1' -not -path '/proc/*' -print -quit 2>/dev/null) || true
     if [[ -n $library ]]; then
         mkdir "$work/vendors"
         echo "$library" >"$work/vendors/nvidia.icd"
@@ -49,7 +51,7 @@ reference() {
 }
 
 part topology "$nodewatt" topology --format json || true
-part devices "$nodewatt" devices --probe --format json
+part devices "$nodewatt" devices --probe --format json || true
 part meters "$nodewatt" meters --format json || true
 mapfile -t gpus < <(grep -oE '"opencl:[0-9]+:[0-9]+"' "$work/devices.json" | tr -d '"' | sort -u)
 if [[ ${#gpus[@]} == 0 ]]; then

@@ -20,7 +20,7 @@ fail() {
     echo "check_opencl_kernels.sh: $1" >&2
     exit 2
 }
-find_ptxas() { find "$environment" -name ptxas -type f -perm -u+x -print -quit 2>/dev/null; }
+find_ptxas() { [[ ! -d $environment ]] || find "$environment" -name ptxas -type f -perm -u+x -print -quit; }
 
 ptxas=$(find_ptxas)
 if [[ -z $ptxas ]]; then

@@ -48,7 +48,7 @@ extension KernelVariants {
             ]
         } + [
             variant(["attention_merge"], ["HEAD=128", "LOCAL=64"]),
-            variant(["attention_merge"], ["HEAD=128", "LOCAL=1"]),
+            variant(["attention_merge"], ["HEAD=128", "LOCAL=1"], on: processors),
         ]
 
     private static let rows: [KernelVariant] = ["softmax", "rmsnorm"].flatMap { source in
