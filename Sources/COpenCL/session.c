@@ -1,4 +1,4 @@
-// Contexts, programs, buffers and the timed loop of launches.
+// Contexts, programs and the timed loop of launches.
 #include "session.h"
 
 #include <stdbool.h>
@@ -19,7 +19,7 @@ int32_t nwcl_open(uint32_t platform, uint32_t device, nwcl_session **session) {
     result->device = device_id;
     cl_device_type type = 0;
     nwcl_table->clGetDeviceInfo(device_id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-    result->is_gated = (type & CL_DEVICE_TYPE_CPU) == 0;
+    result->is_processor = (type & CL_DEVICE_TYPE_CPU) != 0;
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)platform_id, 0};
     cl_int status = CL_SUCCESS;
     result->context = nwcl_table->clCreateContext(properties, 1, &device_id, NULL, NULL, &status);
@@ -151,36 +151,6 @@ int32_t nwcl_set_buffer(nwcl_kernel *kernel, uint32_t index, nwcl_buffer *buffer
     return nwcl_table->clSetKernelArg(kernel->kernel, index, sizeof buffer->memory, &buffer->memory);
 }
 
-int32_t nwcl_make_buffer(nwcl_session *session, size_t size, nwcl_buffer **buffer) {
-    *buffer = NULL;
-    nwcl_buffer *result = calloc(1, sizeof *result);
-    if (result == NULL) { return NWCL_UNUSABLE; }
-    cl_int status = CL_SUCCESS;
-    result->memory = nwcl_table->clCreateBuffer(session->context, CL_MEM_READ_WRITE, size, NULL, &status);
-    if (status != CL_SUCCESS) {
-        free(result);
-        return status;
-    }
-    *buffer = result;
-    return 0;
-}
-
-void nwcl_release_buffer(nwcl_buffer *buffer) {
-    if (buffer == NULL) { return; }
-    nwcl_table->clReleaseMemObject(buffer->memory);
-    free(buffer);
-}
-
-int32_t nwcl_write(nwcl_session *session, nwcl_buffer *buffer, size_t offset, const void *source, size_t size) {
-    return nwcl_table->clEnqueueWriteBuffer(
-        session->queue, buffer->memory, CL_TRUE, offset, size, source, 0, NULL, NULL);
-}
-
-int32_t nwcl_read(nwcl_session *session, nwcl_buffer *buffer, size_t offset, void *destination, size_t size) {
-    return nwcl_table->clEnqueueReadBuffer(
-        session->queue, buffer->memory, CL_TRUE, offset, size, destination, 0, NULL, NULL);
-}
-
 static cl_int enqueue(
     cl_command_queue queue, const nwcl_launch *launch, const cl_event *gate, cl_event *done) {
     return nwcl_table->clEnqueueNDRangeKernel(
@@ -205,7 +175,7 @@ int32_t nwcl_run(
     nwcl_session *session, const nwcl_launch *launches, size_t count, uint64_t repetitions, uint64_t *start_ns,
     uint64_t *end_ns) {
     cl_int status = CL_SUCCESS;
-    cl_event gate = session->is_gated ? nwcl_table->clCreateUserEvent(session->context, &status) : NULL;
+    cl_event gate = session->is_processor ? NULL : nwcl_table->clCreateUserEvent(session->context, &status);
     bool gated = gate != NULL && status == CL_SUCCESS;
     status = CL_SUCCESS;
     *start_ns = nwcl_now();

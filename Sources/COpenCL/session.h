@@ -9,9 +9,10 @@ struct nwcl_session {
     cl_device_id device;
     cl_context context;
     cl_command_queue queue;
-    /// Whether batches start behind a user event. Not on processors: with PoCL 3.1 on two cores some of the runs that
-    /// began so had exactly half the rate, and none of a dozen that did not; why is not known.
-    cl_bool is_gated;
+    /// Whether the device is the host's processor. There batches do not start behind a user event: with PoCL 3.1 on two
+    /// cores some of the runs that began so had exactly half the rate, and none of a dozen that did not; why is not
+    /// known.
+    cl_bool is_processor;
 };
 
 struct nwcl_program {
@@ -26,6 +27,9 @@ struct nwcl_kernel {
 
 struct nwcl_buffer {
     cl_mem memory;
+    /// The host's pages below it, where the driver was given them; freed after it.
+    void *mapping;
+    size_t mapping_size;
 };
 
 /// The most launches in the queue at once.

@@ -139,20 +139,19 @@ void tile(__global const float *restrict a, __global const float *restrict b, __
         }
 }
 
-// Item (block, block): `left_panels` row panels against `right_panels` column panels. A run of one column panel stays
-// in the cache while all row panels pass, those of neighbouring items too.
+// Item: a column panel and `left_panels` row panels, those of one column panel after another, so that a run of it stays
+// in the cache while all row panels pass. The items are a line: of a plane, Intel's runtime hands out squares.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void multiply_panels(
     __global const float *restrict a, __global const float *restrict b, __global result *restrict c, uint m, uint n,
-    uint k, uint left_panels, uint right_panels) {
-    uint first_left = get_global_id(0) * left_panels, first_right = get_global_id(1) * right_panels;
-    uint last_left = min(first_left + left_panels, (m + MR - 1) / MR);
-    uint last_right = min(first_right + right_panels, (n + NR - 1) / NR);
+    uint k, uint left_panels) {
+    uint panels = (m + MR - 1) / MR, blocks = (panels + left_panels - 1) / left_panels;
+    uint right = get_global_id(0) / blocks, first_left = get_global_id(0) % blocks * left_panels;
+    uint last_left = min(first_left + left_panels, panels), columns = min((uint)NR, n - right * NR);
     for (uint start = 0; start < k; start += KC) {
         uint length = min((uint)KC, k - start);
-        for (uint right = first_right; right < last_right; right++)
-            for (uint left = first_left; left < last_left; left++)
-                tile(a + ((size_t)left * k + start) * MR, b + ((size_t)right * k + start) * NR,
-                     c + (size_t)left * MR * n + (size_t)right * NR, n, length, min((uint)MR, m - left * MR),
-                     min((uint)NR, n - right * NR), start > 0);
+        for (uint left = first_left; left < last_left; left++)
+            tile(a + ((size_t)left * k + start) * MR, b + ((size_t)right * k + start) * NR,
+                 c + (size_t)left * MR * n + (size_t)right * NR, n, length, min((uint)MR, m - left * MR), columns,
+                 start > 0);
     }
 }

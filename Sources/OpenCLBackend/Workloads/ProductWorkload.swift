@@ -177,8 +177,8 @@ struct ProductKernels {
                 "pack_rows", [left, runs], .buffer(a), .buffer(packedA), .uint(shape.m), .uint(shape.k),
                 .uint(Self.packedRun)),
             try launch(
-                "multiply_panels", [(left + block - 1) / block, right], .buffer(packedA), .buffer(packedB), .buffer(c),
-                .uint(shape.m), .uint(shape.n), .uint(shape.k), .uint(block), .uint(1)),
+                "multiply_panels", [(left + block - 1) / block * right, 1], .buffer(packedA), .buffer(packedB),
+                .buffer(c), .uint(shape.m), .uint(shape.n), .uint(shape.k), .uint(block)),
         ]
         let notes = [
             "kernel": "packed panels of f32, \(rows)x\(columns) register tile", "options": program.options,
