@@ -41,6 +41,7 @@ let package = Package(
             name: "CHwloc", path: "Sources/CHwloc", pkgConfig: "hwloc", providers: [.apt(["libhwloc-dev"])]),
         .systemLibrary(
             name: "CPowercap", path: "Sources/CPowercap", pkgConfig: "powercap", providers: [.apt(["libpowercap-dev"])]),
+        .target(name: "CMeters", path: "Sources/CMeters", cSettings: cRules),
         .target(name: "COpenCL", path: "Sources/COpenCL", cSettings: cRules),
         .target(name: "CPUKernels", path: "Kernels/CPU", cSettings: cRules),
 
@@ -48,7 +49,7 @@ let package = Package(
         library("Analysis", ["NodeModel"]),
         library("HostProbe", ["NodeModel"]),
         library("HwlocTopology", ["NodeModel", "HostProbe", "CHwloc"]),
-        library("EnergyMeters", ["NodeModel", "HostProbe", "CPowercap"]),
+        library("EnergyMeters", ["NodeModel", "HostProbe", "CPowercap", "CMeters"]),
         library("CPUBackend", ["NodeModel", "Analysis", "CPUKernels"]),
         library("OpenCLKernels", path: "Kernels/OpenCL", [], resources: [.embedInCode("sources")]),
         library("OpenCLBackend", ["NodeModel", "Analysis", "OpenCLKernels", "COpenCL"]),

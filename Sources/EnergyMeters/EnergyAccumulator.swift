@@ -8,7 +8,8 @@ import Synchronization
 public final class EnergyAccumulator: EnergyMetering, Sendable {
     /// How often meters are read between the edges of windows.
     public enum GuardPoll: Sendable {
-        /// By a thread, at a quarter of the shortest time in which a counter can wrap, between 0.25 s and 1 s.
+        /// By a thread, at a quarter of the shortest time in which a counter can wrap or when a sampled power is renewed,
+        /// between 0.1 s and 1 s.
         case automatic
         /// Only when ``EnergyAccumulator/poll()`` is called.
         case manual
@@ -71,12 +72,18 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
         withExtendedLifetime(ended) {}
     }
 
-    /// The time between two reads that no counter can wrap in unseen.
-    static func pollInterval(_ meters: [any EnergyMeter]) -> Seconds {
+    /// The time between two reads that no counter can wrap in unseen, and no change of a sampled power is missed.
+    ///
+    /// - Parameter meters: The meters.
+    /// - Returns: Between 0.1 s and 1 s.
+    package static func pollInterval(_ meters: [any EnergyMeter]) -> Seconds {
         let wraps = meters.compactMap { meter in
-            meter.description.wrapRangeJoules.map { $0.rawValue / plausibleWatts(of: meter).rawValue / 4 }
+            meter.description.wrapRangeJoules.map { max(0.25, $0.rawValue / plausibleWatts(of: meter).rawValue / 4) }
         }
-        return Seconds(max(0.25, min(1, wraps.min() ?? 1)))
+        let samples = meters.compactMap { meter in
+            meter.description.samplesPower == true ? max(0.1, meter.description.updatePeriodSeconds.rawValue) : nil
+        }
+        return Seconds((wraps + samples + [1]).min() ?? 1)
     }
 
     /// The power above which a meter's reading is not believed.

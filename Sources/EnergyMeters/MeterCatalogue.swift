@@ -63,7 +63,9 @@ public struct MeterKind: Sendable {
 public enum MeterCatalogue {
     /// Every kind, the most trustworthy source of a domain first.
     public static let kinds: [MeterKind] = [
+        PerfMeter.kind,
         RAPLMeter.kind,
+        HwmonMeter.kind,
         ModelledMeter.kind,
         ScriptedMeter.kind,
     ]

@@ -49,12 +49,13 @@ public final class RAPLMeter: EnergyMeter, PowerBounded {
         }
     }
 
-    /// Assumed, as no vendor publishes one: Intel measures since Haswell; AMD estimates from activity.
-    private static func relativeUncertainty(_ processor: ProcessorKind?) -> Double {
+    /// Half a 95 % interval: assumed, as no vendor publishes one: Intel measures since Haswell; AMD estimates from activity.
+    static func relativeUncertainty(_ processor: ProcessorKind?) -> Double {
         processor?.vendor == "GenuineIntel" ? 0.03 : 0.05
     }
 
-    private static func boundary(_ domain: EnergyDomain) -> String {
+    /// What a domain of RAPL does not see.
+    static func boundary(_ domain: EnergyDomain) -> String {
         let rest = "no power-supply loss, fans, disks, network cards, GPUs"
         return switch domain.kind {
         case .package: "the processor package; no memory, \(rest)"

@@ -5,6 +5,8 @@ struct MeterWindow {
     var description: MeterDescription
     var joules: Double?
     var halfWidth: Double
+    /// The part of the half width that resolution and the edges' timing make.
+    var edgeWidth = 0.0
     var problem: String?
 }
 
@@ -46,9 +48,10 @@ public enum WindowAssembly {
         from begin: Moment, to end: Moment, meters: [MeterDescription], expectedPackages: Int?
     ) -> WindowEnergy {
         let seconds = end.instant.since(begin.instant).rawValue
-        let rows = meters.indices.map { index in
-            row(meters[index], begin.edges[index], end.edges[index], begin.instant, end.instant)
-        }
+        let rows = crossChecked(
+            meters.indices.map { index in
+                row(meters[index], begin.edges[index], end.edges[index], begin.instant, end.instant)
+            })
         let chosen = total(rows, expectedPackages)
         let domains = rows.indices.compactMap { index -> DomainEnergy? in
             let row = rows[index]
@@ -78,7 +81,10 @@ public enum WindowAssembly {
     }
 
     private static func total(_ rows: [MeterWindow], _ expectedPackages: Int?) -> [Int] {
-        let cover = DomainCover.inTotal(rows.map(\.description.domain), expectedPackages: expectedPackages)
+        // Where a domain's preferred source gave nothing, another of the same domain counts.
+        let order = rows.indices.filter { rows[$0].joules != nil } + rows.indices.filter { rows[$0].joules == nil }
+        let cover = DomainCover.inTotal(order.map { rows[$0].description.domain }, expectedPackages: expectedPackages)
+            .map { order[$0] }.sorted()
         let isWhole = cover.allSatisfy { index in
             rows[index].joules != nil || !DomainCover.isEssential(rows[index].description.domain.kind)
         }
@@ -107,6 +113,12 @@ public enum WindowAssembly {
             problems.append("the counter was reset, or not read for so long that it may have wrapped twice")
             return finished(window, problems)
         }
+        // What is averaged over longer than the window tells of the time before it.
+        let period = meter.updatePeriodSeconds
+        guard period.rawValue <= standingSeconds || period <= to.since(from) else {
+            problems.append("it averages over \(period.rawValue) s, longer than the window")
+            return finished(window, problems)
+        }
         let joules = end.joules - begin.joules
         let seconds = last.since(first).rawValue
         guard joules > 0, seconds > 0 else {
@@ -119,7 +131,8 @@ public enum WindowAssembly {
         let latency = abs(first.since(from).rawValue) + abs(last.since(to).rawValue)
         let loose = meter.updatePeriodSeconds.rawValue + latency + (end.interpolatedSeconds - begin.interpolatedSeconds)
         window.joules = joules
-        window.halfWidth = meter.resolutionJoules.rawValue + power * loose + meter.relativeUncertainty * joules
+        window.edgeWidth = meter.resolutionJoules.rawValue + power * loose
+        window.halfWidth = window.edgeWidth + meter.relativeUncertainty * joules
         return finished(window, problems)
     }
 

@@ -58,11 +58,14 @@ public struct MeterDescription: Hashable, Codable, Sendable {
     public var relativeUncertainty: Double
     /// What the meter does not see.
     public var boundary: String
+    /// `true` for a meter that shows power, which is integrated; absent for one that counts energy.
+    public var samplesPower: Bool?
 
     /// Creates a description.
     public init(
         id: String, source: String, domain: EnergyDomain, grade: EnergyGrade, resolutionJoules: Joules,
-        updatePeriodSeconds: Seconds, wrapRangeJoules: Joules?, relativeUncertainty: Double, boundary: String
+        updatePeriodSeconds: Seconds, wrapRangeJoules: Joules?, relativeUncertainty: Double, boundary: String,
+        samplesPower: Bool? = nil
     ) {
         self.id = id
         self.source = source
@@ -73,6 +76,7 @@ public struct MeterDescription: Hashable, Codable, Sendable {
         self._wrapRangeJoules = ExplicitNull(wrappedValue: wrapRangeJoules)
         self.relativeUncertainty = relativeUncertainty
         self.boundary = boundary
+        self.samplesPower = samplesPower
     }
 }
 
