@@ -4,6 +4,7 @@
 #endif
 #include "loader.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,18 @@ int32_t nwcl_take_standard_output(void) {
     if (kept < 0) { return -1; }
     if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0) { return -1; }
     return kept;
+}
+
+void nwcl_explain(const char *library, char *message, size_t capacity) {
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    const char *reason = "it loads, but shows no platform";
+    if (handle == NULL) {
+        const char *said = dlerror();
+        reason = said != NULL ? said : "it cannot be loaded";
+    } else if (dlsym(handle, "clGetExtensionFunctionAddress") == NULL) {
+        reason = "it is no OpenCL driver: it lacks clGetExtensionFunctionAddress";
+    }
+    snprintf(message, capacity, "%s", reason);
 }
 
 void nwcl_contain(int32_t pid, uint64_t bytes) {

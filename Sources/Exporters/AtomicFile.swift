@@ -16,13 +16,23 @@ public enum AtomicFile {
     public static func write(_ data: Data, to path: String) throws {
         let target = resolved(path)
         guard isReplaceable(target) else { return try writeThrough(data, to: path) }
+        try replace(target, with: data)
+    }
+
+    /// Replaces whatever has a name, a symbolic link or a pipe as well as a file: for files nobody but this program writes.
+    ///
+    /// - Parameters:
+    ///   - target: The name; its directory has to exist.
+    ///   - data: The whole content.
+    /// - Throws: ``SystemFailure`` naming the path and what the kernel refused. What was there is then untouched.
+    public static func replace(_ target: String, with data: Data) throws {
         let directory = target.lastIndex(of: "/").map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
         let temporary = "\(target).\(getpid()).\(UInt32.random(in: 0 ... .max)).tmp"
         let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw failure(path, errno) }
+        guard file >= 0 else { throw failure(target, errno) }
         do {
-            try fill(file, data, path)
-            guard rename(temporary, target) == 0 else { throw failure(path, errno) }
+            try fill(file, data, target)
+            guard rename(temporary, target) == 0 else { throw failure(target, errno) }
         } catch {
             unlink(temporary)
             throw error

@@ -30,6 +30,7 @@ struct CacheFolder: TuningStore {
 
     func save(_ name: String, _ text: String) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        try AtomicFile.write(Data(text.utf8), to: "\(path)/\(name)")
+        // A link or pipe in its place is nobody's but a trap's.
+        try AtomicFile.replace("\(path)/\(name)", with: Data(text.utf8))
     }
 }

@@ -105,6 +105,7 @@ struct RunSetup {
         node.openCL.isInProcess = command.selection.inProcess
         let everything = node.allDevices()
         let inventory = try NodeAssembly.select(command.selection.device, from: everything)
+        try command.selection.requireProcessor(among: inventory.devices)
         let meters = try node.meters(command.power)
         metering = EnergyAccumulator(meters: meters.meters, expectedPackages: node.packages)
         plans = Planner(
@@ -113,7 +114,11 @@ struct RunSetup {
             productModels: try suite.modelProducts.map { try node.profiles.model(named: $0.model) }
         ).plan(inventory.devices)
         guard !plans.isEmpty else {
-            throw UsageError("nothing to measure: no device, or --precision excludes every workload")
+            throw UsageError(
+                inventory.devices.isEmpty
+                    ? "nothing to measure: no device"
+                    : "nothing to measure: what --workload, --precision and --level ask for is for none of the devices "
+                        + inventory.devices.map(\.id.rawValue).joined(separator: ", "))
         }
         session = SessionRecord(
             sessionId: UUID().uuidString.lowercased(), startedAt: Timestamp.now(), nodewattVersion: nodewattVersion,

@@ -28,13 +28,15 @@ struct SelectionOptions: ParsableArguments {
 
     @Option(
         name: .long, parsing: .unconditional,
-        help: "Size of matrix products: MxNxK, or one number; of gemv: ROWSxCOLUMNS.")
+        help: """
+            Size of matrix products: MxNxK, or one number (up to 1048576, on OpenCL devices 65536); of gemv: ROWSxCOLUMNS.
+            """)
     var shape: String?
 
     @Option(help: "Model of the llm workload: a name in Profiles/models, or a JSON file of the same form.")
     var model: String?
 
-    @Option(help: "Format of the weights of llm (bf16, f16) and gemv (also f32, q8_0, q4_0).")
+    @Option(help: "One format of the weights of llm (bf16, f16) and gemv (also f32, q8_0, q4_0).")
     var quantization: WeightFormat?
 
     @Option(
@@ -43,7 +45,7 @@ struct SelectionOptions: ParsableArguments {
 
     @Option(
         name: .long, parsing: .unconditional,
-        help: "CPU threads. Default: one per core, within the control group's quota.")
+        help: "Threads of the CPU's own kernels. Default: one per core, within the control group's quota.")
     var threads: Int?
 
     @Flag(help: "Use every hardware thread of a core (SMT) instead of one per core.")
@@ -118,6 +120,17 @@ struct SelectionOptions: ParsableArguments {
                 : workload.contains(.gemv) || workload.isEmpty
                     ? "\(forProducts), or for gemv \(forVectors)" : forProducts
             throw UsageError("--shape \(Terminal.printable(shape)): expected \(expected)")
+        }
+    }
+
+    /// Refuses options of the CPU's own kernels where only other devices were chosen.
+    func requireProcessor(among devices: [Device]) throws {
+        guard !devices.isEmpty, devices.allSatisfy({ $0.backend == "opencl" }) else { return }
+        let given = [(threads != nil, "--threads"), (!isa.isEmpty, "--isa"), (smt, "--smt"), (scaling, "--scaling")]
+            .filter(\.0).map(\.1)
+        guard given.isEmpty else {
+            throw UsageError(
+                "\(given.joined(separator: ", ")): for the CPU's own kernels alone; add --device cpu, or leave it out")
         }
     }
 

@@ -3,7 +3,8 @@
 //   clang -shared -fPIC -DFAULT=hang_listing faulty_driver.c -o libfaulty.so -ldl
 //
 // Faults: crash_on_load, hang_listing, garbage_lengths, hang_building, crash_building, wrong_results, endless_memory,
-// hang_running, backward, small_memory. The platform and the device are named after the fault, so that they are not taken for PoCL's own.
+// hang_running, backward, small_memory, forking_crash, forking, exit_building, no_largest_buffer, huge_numbers. The
+// platform and the device are named after the fault, so that they are not taken for PoCL's own.
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include <CL/cl.h>
@@ -84,6 +85,45 @@ static cl_int crash_in_build(cl_program program, cl_uint count, const cl_device_
     return CL_SUCCESS;
 }
 
+/// Leaves a process behind that holds everything open, as compilers' servers do.
+static void fork_helper(void) {
+    if (fork() == 0) hang();
+}
+
+static cl_int fork_and_crash_in_build(cl_program program, cl_uint count, const cl_device_id *devices,
+                                      const char *options, void(CL_CALLBACK *notify)(cl_program, void *), void *data) {
+    fork_helper();
+    return crash_in_build(program, count, devices, options, notify, data);
+}
+
+static cl_int fork_and_build(cl_program program, cl_uint count, const cl_device_id *devices, const char *options,
+                             void(CL_CALLBACK *notify)(cl_program, void *), void *data) {
+    fork_helper();
+    return real.clBuildProgram(program, count, devices, options, notify, data);
+}
+
+static cl_int exit_in_build(cl_program program, cl_uint count, const cl_device_id *devices, const char *options,
+                            void(CL_CALLBACK *notify)(cl_program, void *), void *data) {
+    (void)program, (void)count, (void)devices, (void)options, (void)notify, (void)data;
+    fork_helper();
+    _exit(0);
+}
+
+static cl_int no_largest_buffer_info(cl_device_id device, cl_device_info name, size_t capacity, void *value,
+                                     size_t *size) {
+    cl_int status = real.clGetDeviceInfo(device, name, capacity, value, size);
+    if (name == CL_DEVICE_MAX_MEM_ALLOC_SIZE && value) memset(value, 0, sizeof(cl_ulong));
+    return status;
+}
+
+static cl_int huge_device_info(cl_device_id device, cl_device_info name, size_t capacity, void *value, size_t *size) {
+    cl_int status = real.clGetDeviceInfo(device, name, capacity, value, size);
+    if (value && (name == CL_DEVICE_GLOBAL_MEM_SIZE || name == CL_DEVICE_GLOBAL_MEM_CACHE_SIZE))
+        memset(value, 0xff, sizeof(cl_ulong));
+    if (value && name == CL_DEVICE_MAX_COMPUTE_UNITS) memset(value, 0xff, sizeof(cl_uint));
+    return status;
+}
+
 static cl_int hang_in_finish(cl_command_queue queue) {
     (void)queue;
     hang();
@@ -139,7 +179,12 @@ enum fault {
     endless_memory,
     hang_running,
     backward,
-    small_memory
+    small_memory,
+    forking_crash,
+    forking,
+    exit_building,
+    no_largest_buffer,
+    huge_numbers
 };
 
 static void break_one(cl_icd_dispatch *functions) {
@@ -156,6 +201,11 @@ static void break_one(cl_icd_dispatch *functions) {
     case endless_memory: functions->clCreateBuffer = take_all_memory; break;
     case backward: functions->clGetEventProfilingInfo = backward_times; break;
     case small_memory: functions->clCreateBuffer = refuse_large_buffers; break;
+    case forking_crash: functions->clBuildProgram = fork_and_crash_in_build; break;
+    case forking: functions->clBuildProgram = fork_and_build; break;
+    case exit_building: functions->clBuildProgram = exit_in_build; break;
+    case no_largest_buffer: functions->clGetDeviceInfo = no_largest_buffer_info; break;
+    case huge_numbers: functions->clGetDeviceInfo = huge_device_info; break;
     default: break;
     }
 }

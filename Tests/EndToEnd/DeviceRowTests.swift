@@ -51,4 +51,25 @@ struct DeviceRowTests {
             #expect((trial["bytes_per_second"] as? Double ?? 0) > 1e6)
         }
     }
+
+    @Test(arguments: [
+        ("--device opencl:0:0 --isa avx2 --workload launch", "--isa: for the CPU's own kernels alone"),
+        ("--device opencl:0:0 --threads 1", "--threads: for the CPU's own kernels alone"),
+        ("--device opencl:0:0 --workload latency", "is for none of the devices opencl:0:0"),
+    ])
+    func whatCannotApplyIsRefusedAndNamed(_ line: String, _ reason: String) throws {
+        let finished = try Program.run(["run", "--no-save"] + line.split(separator: " ").map(String.init))
+        #expect(finished.status == 64)
+        #expect(finished.error.contains(reason), "\(finished.error)")
+    }
+
+    @Test func withoutIsolationTheDriverIsInNodewattsOwnProcess() throws {
+        let line =
+            "run --no-save --quiet --format json --device opencl:0:0 --workload gemm --precision f32 --shape 64 "
+            + "--trial-seconds 0.1 --idle-seconds 0 --no-tune --in-process"
+        let finished = try Program.run(line.split(separator: " ").map(String.init))
+        let trials = try #require(try finished.document()["trials"] as? [[String: Any]])
+        #expect(trials.count == 1 && trials[0]["status"] as? String == "measured")
+        #expect((trials[0]["notes"] as? [String: Any])?["process"] != nil)
+    }
 }

@@ -56,6 +56,7 @@ struct DriverFaultTests {
         var limits = WorkerLimits()
         limits.enumerate = Seconds(2)
         limits.build = Seconds(20)
+        limits.first = Seconds(5)
         limits.batch = Seconds(2)
         limits.prepare = Seconds(2)
         limits.memoryBytes = 2 << 30
@@ -83,6 +84,7 @@ struct DriverFaultTests {
         ("crash_on_load", "SIGSEGV while listing platforms"),
         ("hang_listing", "killed after 2.0 s without an answer while listing platforms"),
         ("garbage_lengths", "have lengths that cannot be"),
+        ("huge_numbers", "the driver claims"),
     ])
     func aDriverThatCannotBeListedSaysWhyAndTheRestGoesOn(_ fault: String, _ reason: String) throws {
         let start = Date()
@@ -90,6 +92,8 @@ struct DriverFaultTests {
         let (faulty, sound, reasons) = try devices(drivers)
         #expect(faulty == nil)
         #expect(reasons.contains(reason), "\(reasons)")
+        // The number it has without the fault.
+        #expect(sound.id.rawValue == "opencl:1:0")
         try expectSound(drivers, sound)
         #expect(-start.timeIntervalSinceNow < Self.patience.rawValue)
         #expect(drivers.strays.isEmpty)
@@ -100,6 +104,8 @@ struct DriverFaultTests {
         ("hang_building", ["killed after 20.0 s without an answer while building"]),
         ("hang_running", ["without an answer while"]),
         ("endless_memory", ["Faulty endless_memory"]),
+        ("forking_crash", ["SIGSEGV while building"]),
+        ("exit_building", ["exited with status 0 while building"]),
     ])
     func aDriverThatFailsAtWorkFailsAloneAndInTime(_ fault: String, _ parts: [String]) throws {
         let start = Date()
@@ -114,6 +120,69 @@ struct DriverFaultTests {
         try expectSound(drivers, sound)
         #expect(-start.timeIntervalSinceNow < Self.patience.rawValue)
         #expect(drivers.strays.isEmpty)
+    }
+
+    @Test func whatADriverStartedEndsWithItsWorker() throws {
+        let drivers = try Drivers("forking", limits: Self.limits)
+        let (faulty, sound, reasons) = try devices(drivers)
+        do {
+            let prepared = try drivers.prepare(try #require(faulty, "\(reasons)"))
+            #expect(try prepared.verify().passed)
+            #expect(drivers.strays.count >= 2)
+        }
+        try expectSound(drivers, sound)
+        #expect(drivers.strays.isEmpty)
+    }
+
+    @Test func withoutALargestBufferAnySizeIsTried() throws {
+        let drivers = try Drivers("no_largest_buffer", limits: Self.limits)
+        let (faulty, _, reasons) = try devices(drivers)
+        let prepared = try drivers.prepare(try #require(faulty, "\(reasons)"), .readBandwidth(bytes: 1 << 20))
+        #expect(prepared.notes["buffers"] == "1")
+        #expect(try prepared.verify().passed)
+    }
+
+    @Test func aSearchEndsSoonAfterTheUserStopsIt() throws {
+        let folder = Scratch.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let started = Date()
+        let finished = try Program.run(
+            program: "/usr/bin/env",
+            [
+                "OCL_ICD_FILENAMES=libpocl.so.2", "OCL_ICD_VENDORS=\(folder)", "XDG_CACHE_HOME=\(folder)", "timeout",
+                "--signal=INT", "--kill-after=60", "4", Program.path, "run", "--no-save", "--quiet",
+                "--suite", "standard", "--workload", "gemm", "--precision", "f32", "--shape", "512", "--idle-seconds",
+                "0", "--device", "opencl:0:0", "--format", "json",
+            ])
+        #expect(-started.timeIntervalSinceNow < 4 + 4, "\(finished.error)")
+    }
+
+    @Test func filesThatNameNoDriverSayWhatTheyAre() throws {
+        let folder = Scratch.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let files = FileManager.default
+        try Data("libpocl.so.2\r\n".utf8).write(to: URL(fileURLWithPath: folder + "/a.icd"))
+        try files.createDirectory(atPath: folder + "/b.icd", withIntermediateDirectories: true)
+        try files.createSymbolicLink(atPath: folder + "/c.icd", withDestinationPath: "/nonexistent")
+        mkfifo(folder + "/d.icd", 0o600)
+        try Data("libc.so.6\n".utf8).write(to: URL(fileURLWithPath: folder + "/e.icd"))
+        try Data("libmissing.so\n".utf8).write(to: URL(fileURLWithPath: folder + "/f.icd"))
+        try Data("libpocl.so.2\n".utf8).write(to: URL(fileURLWithPath: folder + "/g.icd"))
+        var environment = ProcessInfo.processInfo.environment
+        environment["OCL_ICD_VENDORS"] = folder
+        let backend = OpenCLBackend(
+            workerExecutable: Program.path, environment: environment, limits: Self.limits)
+        let found = backend.devices(in: Self.topology)
+        #expect(found.devices.compactMap(\.platform) == ["Portable Computing Language"])
+        func reason(_ file: String) -> String {
+            found.unavailable.first { $0.subject.hasSuffix("/\(file).icd") }?.reason ?? "nothing"
+        }
+        for (file, part) in [
+            ("a", "libpocl.so.2"), ("b", "is a directory"), ("c", "leads to no file"), ("d", "no regular file"),
+            ("e", "no OpenCL driver"), ("f", "libmissing.so"),
+        ] {
+            #expect(reason(file).contains(part), "\(file): \(reason(file))")
+        }
     }
 
     @Test func wrongResultsAreNoFigures() throws {

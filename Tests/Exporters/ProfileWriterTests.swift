@@ -83,6 +83,19 @@ import Testing
         #expect(throws: SystemFailure.self) { try AtomicFile.write(Data("x".utf8), to: "/dev/full") }
         #expect(throws: Never.self) { try AtomicFile.write(Data("x".utf8), to: "/dev/null") }
         #expect(try scratch.names == ["file"])
+    }
+
+    @Test func aFileOfItsOwnReplacesLinksAndPipes() throws {
+        let scratch = try Scratch()
+        let (target, link, pipe) = (scratch.path + "/target", scratch.path + "/link", scratch.path + "/pipe")
+        try Data("precious".utf8).write(to: URL(fileURLWithPath: target))
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
+        mkfifo(pipe, 0o600)
+        for path in [link, pipe] {
+            try AtomicFile.replace(path, with: Data("new".utf8))
+            #expect(FileManager.default.contents(atPath: path) == Data("new".utf8))
+        }
+        #expect(FileManager.default.contents(atPath: target) == Data("precious".utf8))
         #expect(try FileManager.default.contentsOfDirectory(atPath: "/dev").allSatisfy { !$0.hasSuffix(".tmp") })
     }
 

@@ -53,9 +53,10 @@ reference() {
 part topology "$nodewatt" topology --format json || true
 part devices "$nodewatt" devices --probe --format json || true
 part meters "$nodewatt" meters --format json || true
-mapfile -t gpus < <(grep -oE '"opencl:[0-9]+:[0-9]+"' "$work/devices.json" | tr -d '"' | sort -u)
+mapfile -t gpus < <(tr -d ' \n' <"$work/devices.json" | grep -oE '"id":"opencl:[0-9]+:[0-9]+","kind":"(gpu|accelerator)"' \
+  | cut -d '"' -f 4 | sort -u)
 if [[ ${#gpus[@]} == 0 ]]; then
-    echo "run_on_gpu.sh: no OpenCL device on this machine; $out/devices.log says why" >&2
+    echo "run_on_gpu.sh: no GPU with OpenCL on this machine; $out/devices.log says why" >&2
     exit 2
 fi
 part energy_before reference energy || true

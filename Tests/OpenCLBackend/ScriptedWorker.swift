@@ -46,7 +46,7 @@ final class ScriptedWorker {
     deinit { try? FileManager.default.removeItem(at: folder) }
 
     /// A line of the script that answers with a message.
-    static func answer(_ message: String) -> String { "echo '{\"version\":2,\"message\":\(message)}'" }
+    static func answer(_ message: String) -> String { "echo '{\"version\":3,\"message\":\(message)}'" }
 
     /// A line that announces a step.
     static func step(_ name: String, _ kind: String) -> String {

@@ -124,6 +124,8 @@ class Programs:
         """The same trial without a worker, which takes a loader that shows one driver alone."""
         options = options.replace(f"{{{runtime}}}", "opencl:0:0") + " --in-process"
         session = self.session(options, OCL_ICD_VENDORS=self.devices[runtime][1])
+        if not isinstance(session, Reading) and "process" not in session["trials"][0]["notes"]:
+            return Reading(reason="the trial did not run in nodewatt's own process")
         return rate_of(session, {"workload": trial["workload"]}, "flops_per_second")
 
     def enumeration_seconds(self, rounds):

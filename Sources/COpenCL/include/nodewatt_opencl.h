@@ -148,6 +148,9 @@ const char *nwcl_error_name(int32_t status);
 /// inherited file first, so it belongs at the very start of a process.
 int32_t nwcl_take_standard_output(void);
 
+/// Says in words why a driver's library shows no platform, by loading it into this process.
+void nwcl_explain(const char *library, char *message, size_t capacity);
+
 /// Lets a child use at most `bytes` of memory of its own (RLIMIT_DATA), and makes it the first process the kernel ends
 /// when memory runs out. What the system refuses stays as it was. Call before the child loads a driver.
 void nwcl_contain(int32_t pid, uint64_t bytes);

@@ -1,4 +1,5 @@
 import COpenCL
+import FoundationEssentials
 import NodeModel
 
 /// What one child found on the platforms its loader shows.
@@ -7,6 +8,8 @@ struct ScanResult: Codable, Sendable {
     var platforms: [ScannedPlatform] = []
     /// Why there is no loader, when there is none.
     var loaderFailure: String?
+    /// Why a driver's library shows no platform, when it shows none.
+    var libraryFailure: String?
 }
 
 /// One platform and its devices.
@@ -31,6 +34,9 @@ struct ScannedDevice: Codable, Sendable {
 
 /// Lists the platforms and devices of the loader in this process, which only children do.
 enum DeviceScan {
+    /// The environment's variable that tells a worker which library it is to find.
+    static let libraryVariable = "NODEWATT_OPENCL_LIBRARY"
+
     /// Asks the loader, announcing each step.
     static func run(report: StepReport) -> ScanResult {
         var result = ScanResult()
@@ -48,7 +54,19 @@ enum DeviceScan {
             result.loaderFailure = "listing platforms: \(String(cString: nwcl_error_name(status))) (\(status))"
         }
         result.platforms = (0..<Int(count)).map { platform(index: $0, report: report) }
+        if result.platforms.isEmpty, result.loaderFailure == nil { result.libraryFailure = explain(report) }
         return result
+    }
+
+    /// Why the library of a driver shows no platform; `nil` where the loader alone knows which it is.
+    private static func explain(_ report: StepReport) -> String? {
+        guard let library = ProcessInfo.processInfo.environment[libraryVariable], !library.isEmpty else { return nil }
+        let name = CleanText.line(library, limit: 200)
+        report("loading \(name) itself", .open)
+        var message = [CChar](repeating: 0, count: 512)
+        nwcl_explain(library, &message, message.count)
+        let bytes = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return "\(name): \(CleanText.line(String(decoding: bytes, as: UTF8.self), limit: 300))"
     }
 
     private static func platform(index: Int, report: StepReport) -> ScannedPlatform {
@@ -93,8 +111,26 @@ enum DeviceScan {
         if essentials.contains(where: { properties.integer($0) == nil }) || properties.text(.name) == nil {
             unusable = "the driver's answers about it have lengths that cannot be, or there are none"
         }
+        if let wrong = Self.implausible(properties) { unusable = wrong }
         if properties.integer(.compilerAvailable) == 0 { unusable = "the driver has no compiler for OpenCL C" }
         return ScannedDevice(index: device, device: result, unusable: unusable)
+    }
+}
+
+extension DeviceScan {
+    /// The most of each that is believed: far above any device, far below what overflows when reckoned with.
+    private static let bounds: [(DeviceProperty, name: String, most: Int)] = [
+        (.computeUnits, "compute units", 1 << 20), (.maximumWorkGroupSize, "work-items in a group", 1 << 20),
+        (.globalMemory, "bytes of memory", 1 << 50), (.maximumAllocation, "bytes in a buffer", 1 << 50),
+        (.cacheSize, "bytes of cache", 1 << 40), (.clockMegahertz, "MHz", 1 << 20),
+        (.localMemory, "bytes of local memory", 1 << 40),
+    ]
+
+    /// What a driver says that cannot be, in words; `nil` where all is possible.
+    private static func implausible(_ properties: DeviceProperties) -> String? {
+        bounds.lazy.compactMap { property, name, most in
+            properties.integer(property).flatMap { $0 > most ? "the driver claims \($0) \(name)" : nil }
+        }.first
     }
 }
 
@@ -119,7 +155,7 @@ enum PropertyTable {
         ("nvidia_warp_size", .nvidiaWarpSize),
     ]
     private static let flags: [(String, extension: String)] = [
-        ("fp16", "cl_khr_fp16"), ("fp64", "cl_khr_fp64"), ("sub_groups", "cl_khr_subgroups"),
+        ("fp16", "cl_khr_fp16"), ("fp64", "cl_khr_fp64"), ("cl_khr_subgroups", "cl_khr_subgroups"),
     ]
 
     static func read(_ properties: DeviceProperties) -> [String: String] {

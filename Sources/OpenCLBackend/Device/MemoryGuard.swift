@@ -29,6 +29,38 @@ enum MemoryGuard {
         }
     }
 
+    /// The largest buffer a device takes, a multiple of 64 bytes; without an answer of the driver's any is tried.
+    static func largestBuffer(_ device: Device) -> Int {
+        let limit = device.maximumAllocationBytes / 64 * 64
+        return limit > 0 ? limit : .max / 64 * 64
+    }
+
+    /// In how many buffers so much has to lie.
+    ///
+    /// - Throws: `TrialFailure`, unsupported where they would be absurdly many.
+    static func pieces(_ bytes: Int, on device: Device) throws -> Int {
+        let limit = largestBuffer(device)
+        let count = bytes / limit + (bytes % limit > 0 ? 1 : 0)
+        guard count <= 4_096 else {
+            throw TrialFailure(
+                .unsupported,
+                "the driver allows buffers of \(device.maximumAllocationBytes) bytes, too small to measure with")
+        }
+        return count
+    }
+
+    /// Throws unless a buffer that cannot be divided fits.
+    ///
+    /// - Throws: `TrialFailure` with the status unsupported.
+    static func checkWhole(_ bytes: Int, on device: Device) throws {
+        guard bytes <= largestBuffer(device) else {
+            throw TrialFailure(
+                .unsupported,
+                "needs a buffer of \(bytes) bytes, and the driver allows \(device.maximumAllocationBytes) (CL_DEVICE_MAX_MEM_ALLOC_SIZE)"
+            )
+        }
+    }
+
     /// `MemAvailable` of `/proc/meminfo`, in bytes.
     static var availableHostBytes: Int? {
         guard let data = FileManager.default.contents(atPath: "/proc/meminfo") else { return nil }

@@ -79,7 +79,13 @@ final class ChildProcess {
             }
             if pending.count > Self.longestLine { return .tooLong }
             if !outputOpen { return .ended(ending(until: deadline)) }
-            guard pump(until: deadline) else { return .timedOut }
+            switch pump(until: deadline) {
+            case .something: continue
+            case .nothing:
+                // What the child started may hold the channels open after its end.
+                if hasEnded { return .ended(ending(until: deadline)) }
+            case .late: return .timedOut
+            }
         }
     }
 
@@ -99,26 +105,40 @@ final class ChildProcess {
     func finish(grace: Seconds) {
         closeInput()
         let deadline = MonotonicInstant.now.advanced(by: grace)
-        while exitStatus == nil, outputOpen || errorsOpen, pump(until: deadline) { pending.removeAll() }
+        while !hasEnded, outputOpen || errorsOpen, pump(until: deadline) != .late { pending.removeAll() }
         reap(until: deadline)
         kill()
     }
 
-    /// Reads what is there, waiting for it until the deadline.
-    private func pump(until deadline: MonotonicInstant) -> Bool {
+    /// What waiting for the channels ended with.
+    private enum Pumped { case something, nothing, late }
+
+    /// How long the channels are waited for before it is looked whether the child still lives.
+    private static let slice = 0.1
+
+    /// Whether the child has ended; it stays to be reaped.
+    private var hasEnded: Bool {
+        guard exitStatus == nil else { return true }
+        var information = siginfo_t()
+        let options = WEXITED | WNOHANG | WNOWAIT
+        return waitid(P_PID, id_t(pid), &information, options) != 0 || information.si_signo != 0
+    }
+
+    /// Reads what is there, waiting for it a short while and not beyond the deadline.
+    private func pump(until deadline: MonotonicInstant) -> Pumped {
         var files = [
             pollfd(fd: outputOpen ? output : -1, events: Int16(POLLIN), revents: 0),
             pollfd(fd: errorsOpen ? errors : -1, events: Int16(POLLIN), revents: 0),
         ]
         let left = deadline.since(.now).rawValue
-        guard left > 0 else { return false }
-        let ready = poll(&files, nfds_t(files.count), Int32(min(left * 1_000 + 1, 60_000)))
-        guard ready > 0 else { return deadline.since(.now).rawValue > 0 }
+        guard left > 0 else { return .late }
+        let ready = poll(&files, nfds_t(files.count), Int32(min(left, Self.slice) * 1_000 + 1))
+        guard ready > 0 else { return .nothing }
         if files[0].revents != 0 { outputOpen = take(output) { pending += $0 } }
         if files[1].revents != 0 {
             errorsOpen = take(errors) { errorTail = Array((errorTail + $0).suffix(Self.tailBytes)) }
         }
-        return true
+        return .something
     }
 
     private func take(_ file: Int32, _ use: ([UInt8]) -> Void) -> Bool {
@@ -128,8 +148,11 @@ final class ChildProcess {
         return count > 0 || (count < 0 && (errno == EINTR || errno == EAGAIN))
     }
 
+    /// Waits for the child's end until the deadline, kills what it started and leaves behind, and reaps it.
     private func reap(until deadline: MonotonicInstant) {
         while exitStatus == nil {
+            // As long as it is not reaped, its process group cannot be anybody else's.
+            if hasEnded { _ = Glibc.kill(-pid, SIGKILL) }
             var status: Int32 = 0
             var usage = rusage()
             let result = wait4(pid, &status, WNOHANG, &usage)
@@ -146,7 +169,7 @@ final class ChildProcess {
 
     private func ending(until deadline: MonotonicInstant) -> String {
         let patience = MonotonicInstant.now.advanced(by: Seconds(1))
-        while errorsOpen, pump(until: patience) {}
+        while errorsOpen, pump(until: patience) == .something {}
         reap(until: patience)
         guard let exitStatus else { return "closed its output" }
         let signal = exitStatus & 0x7f

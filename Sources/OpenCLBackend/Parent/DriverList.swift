@@ -30,10 +30,8 @@ struct DriverList {
         for path in Self.entries(vendors) {
             let isList = path.hasSuffix(".icd")
             guard let library = isList ? Self.library(inFile: path) : path else {
-                unavailable.append(
-                    Unavailable(
-                        subject: "opencl driver \(CleanText.line(path))",
-                        reason: "the file names no library; reinstall the package it belongs to"))
+                let reason = Self.reason(path) + "; reinstall the package it belongs to, or remove it"
+                unavailable.append(Unavailable(subject: "opencl driver \(CleanText.line(path))", reason: reason))
                 continue
             }
             guard seen.insert(Self.canonical(library)).inserted else { continue }
@@ -54,9 +52,11 @@ struct DriverList {
         var first = environment
         first[vendorsVariable] = vendors
         first[filesVariable] = nil
+        first[DeviceScan.libraryVariable] = library
         var second = environment
         second[vendorsVariable] = nowhere
         second[filesVariable] = library
+        second[DeviceScan.libraryVariable] = library
         return DriverSource(label: CleanText.line(label), environments: [first, second])
     }
 
@@ -70,7 +70,20 @@ struct DriverList {
         return names.filter { $0.hasSuffix(".icd") }.sorted().map { folder + $0 }
     }
 
-    /// The library an `.icd` file names in its first line.
+    /// Why a file names no library.
+    private static func reason(_ path: String) -> String {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            return errno == ENOENT ? "the link leads to no file" : String(cString: strerror(errno))
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return access(path, R_OK) == 0 ? "the file names no library" : String(cString: strerror(errno))
+        case S_IFDIR: return "it is a directory, not a file that names a library"
+        default: return "it is no regular file"
+        }
+    }
+
+    /// The library an `.icd` file names in its first line, byte for byte as a loader takes it.
     private static func library(inFile path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
@@ -79,8 +92,8 @@ struct DriverList {
         let count = read(descriptor, &buffer, buffer.count)
         guard count > 0 else { return nil }
         let line = buffer.prefix(count).prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }
-        let library = CleanText.line(String(decoding: line, as: UTF8.self))
-        return library.isEmpty ? nil : library
+        let library = String(decoding: line, as: UTF8.self)
+        return CleanText.line(library).isEmpty ? nil : library
     }
 
     /// The path with symbolic links followed, where the library is given as a path.

@@ -35,6 +35,12 @@ struct InventoryBuilder {
         inventory.unavailable.append(Unavailable(subject: subject, reason: reason))
     }
 
+    /// Keeps a number for a driver that could not be asked, so that the others' stay what they are without the fault.
+    mutating func failed(source: String, reason: String) {
+        note("opencl platform \(platformCount) (driver \(source))", reason)
+        platformCount += 1
+    }
+
     mutating func noPlatform(source: String, reason: String?) { silent.append((source, reason)) }
 
     /// Numbers platforms on from those before, leaving out ones that another driver file showed already.

@@ -65,7 +65,7 @@ public final class OpenCLBackend: ComputeBackend {
                     throw connection.unexpected()
                 }
                 if result.platforms.isEmpty {
-                    reason = result.loaderFailure ?? reason
+                    reason = result.loaderFailure ?? reason ?? result.libraryFailure
                     if result.loaderFailure != nil { inventory.loaderFailure = result.loaderFailure }
                     continue
                 }
@@ -73,9 +73,9 @@ public final class OpenCLBackend: ComputeBackend {
                 return
             } catch let failure as TrialFailure {
                 // A driver that crashes one way would crash the other way too.
-                return inventory.note("opencl driver \(source.label)", failure.reason)
+                return inventory.failed(source: source.label, reason: failure.reason)
             } catch {
-                return inventory.note("opencl driver \(source.label)", "\(error)")
+                return inventory.failed(source: source.label, reason: "\(error)")
             }
         }
         inventory.noPlatform(source: source.label, reason: reason)
@@ -97,9 +97,16 @@ public final class OpenCLBackend: ComputeBackend {
         guard let place = places[device.id] else {
             throw TrialFailure(.failed, "there is no OpenCL device \(device.id); `nodewatt devices` lists them")
         }
-        let connection = try connect(place.environment, driver: place.name)
         var tuned = tunings[device.id] ?? DeviceTuning(tuning, device: device)
         let order = tuned.order(for: plan.workload)
+        if isInProcess {
+            let environment = place.environment.merging(caches.environment) { $1 }
+            let here = try LocalWorkload(plan.workload, place, environment: environment, seed: seed, tuning: order)
+            let notes = tuned.finish(plan.workload, order, here.tuningResult)
+            tunings[device.id] = tuned
+            return here.with(notes: notes)
+        }
+        let connection = try connect(place.environment, driver: place.name)
         let request = WorkerRequest.prepare(
             workload: plan.workload, platform: place.platform, device: place.device, seed: seed, tuning: order)
         guard case .prepared(let work, let notes, let result) = try connection.request(request) else {

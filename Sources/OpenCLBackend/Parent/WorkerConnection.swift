@@ -12,6 +12,8 @@ final class WorkerConnection {
     private let limits: WorkerLimits
     private let isCancelled: @Sendable () -> Bool
     private var failure: TrialFailure?
+    /// When it was first seen in this request that the user wants to stop.
+    private var cancelledAt: MonotonicInstant?
 
     /// Starts a worker.
     ///
@@ -43,21 +45,23 @@ final class WorkerConnection {
     func request(_ request: WorkerRequest, allowance: Seconds = .zero) throws -> WorkerReply {
         if let failure { throw failure }
         let line = try WireFormat.encode(request)
+        cancelledAt = nil
         var step = "starting"
         var limit = limits.open
         let last = MonotonicInstant.now.advanced(by: limits.request + allowance)
         guard child.send(line) else { throw fail(step, child.line(until: .now.advanced(by: Seconds(1))), limit) }
         while true {
             let deadline = min(last, MonotonicInstant.now.advanced(by: limit))
-            guard let event = wait(until: deadline) else {
-                throw end("\(driver): stopped by the user while \(step)", status: .skipped)
-            }
+            guard let event = wait(until: deadline) else { throw stopped(step) }
+            // The limit that ended it, for the message.
+            if deadline == last { limit = limits.request + allowance }
             guard case .line(let bytes) = event else { throw fail(step, event, limit) }
             guard let reply = try? WireFormat.decode(WorkerReply.self, from: bytes) else {
                 throw fail(step, event, limit)
             }
             switch reply {
             case .step(let name, let kind):
+                if isOverdue { throw stopped(step) }
                 step = CleanText.line(name, limit: 200)
                 limit = limits.limit(kind) + (kind == .batch ? allowance : .zero)
             case .failed(let status, let reason):
@@ -72,15 +76,27 @@ final class WorkerConnection {
     ///
     /// A batch in flight gets a second to end.
     private func wait(until deadline: MonotonicInstant) -> ChildEvent? {
-        var cancelledAt: MonotonicInstant?
         while true {
             let now = MonotonicInstant.now
             let event = child.line(until: min(deadline, now.advanced(by: Seconds(0.2))))
             guard case .timedOut = event, now < deadline else { return event }
-            guard isCancelled() else { continue }
-            if let cancelledAt, now.since(cancelledAt) > Seconds(1) { return nil }
-            cancelledAt = cancelledAt ?? now
+            if isOverdue { return nil }
         }
+    }
+
+    /// Whether the user has wanted to stop for longer than a batch in flight is given to end.
+    private var isOverdue: Bool {
+        guard isCancelled() else { return false }
+        let now = MonotonicInstant.now
+        guard let cancelledAt else {
+            self.cancelledAt = now
+            return false
+        }
+        return now.since(cancelledAt) > Seconds(1)
+    }
+
+    private func stopped(_ step: String) -> TrialFailure {
+        end("\(driver): stopped by the user while \(step)", status: .skipped)
     }
 
     /// An answer of the wrong kind.

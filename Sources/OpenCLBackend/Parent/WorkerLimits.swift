@@ -6,10 +6,12 @@ public struct WorkerLimits: Hashable, Sendable {
     public var open: Seconds = Seconds(15)
     /// Listing platforms or devices.
     public var enumerate: Seconds = Seconds(15)
-    /// Compiling one program, and first runs, since some runtimes compile only then.
+    /// Compiling one program.
     public var build: Seconds = Seconds(60)
     /// Allocating and filling one buffer.
     public var prepare: Seconds = Seconds(60)
+    /// The first run of a workload, in which some runtimes compile, and which is long for large products on slow devices.
+    public var first: Seconds = Seconds(300)
     /// A timed batch, on top of four times what its repetitions took before.
     public var batch: Seconds = Seconds(30)
     /// One check of results, which runs on the host as well.
@@ -30,6 +32,7 @@ public struct WorkerLimits: Hashable, Sendable {
         case .enumerate: enumerate
         case .build: build
         case .prepare: prepare
+        case .first: first
         case .batch: batch
         case .verify: verify
         }

@@ -83,7 +83,7 @@ struct WorkerServer {
         self.session = session
         let result = try session.prepare(workload, seed: place.seed, tuning: place.tuning)
         // PoCL compiles a kernel when it is first enqueued, so the first run belongs to the preparation.
-        report("first run of \(workload.name.rawValue)", .build)
+        report("first run of \(workload.name.rawValue)", .first)
         _ = try result.run(repetitions: 1)
         prepared = result
         report("one run by the device's own clock", .batch)

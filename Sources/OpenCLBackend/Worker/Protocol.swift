@@ -11,6 +11,8 @@ public enum StepKind: String, Codable, Sendable, CaseIterable {
     case build
     /// Allocating and filling buffers.
     case prepare
+    /// The first run of a workload, in which some runtimes compile, and of which nobody knows how long it takes.
+    case first
     /// A timed batch.
     case batch
     /// Checking results.
@@ -18,7 +20,7 @@ public enum StepKind: String, Codable, Sendable, CaseIterable {
 }
 
 /// The version both sides of the pipe must speak.
-let protocolVersion = 2
+let protocolVersion = 3
 
 /// What the parent asks for: one JSON object on one line.
 enum WorkerRequest: Codable, Sendable {

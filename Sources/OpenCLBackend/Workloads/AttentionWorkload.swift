@@ -39,10 +39,7 @@ package final class AttentionWorkload: PreparedWorkload {
         rotation: Rotation, seed: UInt32
     ) throws {
         let kernels = try AttentionKernels(shape, format: format, queue: queue, tuning: tuning)
-        let limit = device.maximumAllocationBytes
-        guard limit == 0 || shape.cacheBytes / 2 <= limit else {
-            throw TrialFailure(.unsupported, "keys of \(shape) are more than the \(limit) bytes of a single buffer")
-        }
+        try MemoryGuard.checkWhole(shape.cacheBytes / 2, on: device)
         let wanted = rotation.copies(of: shape.cacheBytes)
         try MemoryGuard.check(
             deviceBytes: wanted * shape.cacheBytes, hostBytes: 4 * shape.cacheBytes, device: device)

@@ -31,6 +31,7 @@ final class MatrixEngineWorkload: PreparedWorkload {
         }
         let (program, geometry) = try Self.build(product, engine, queue: queue, device: device)
         let layout = EngineLayout(product, engine, geometry)
+        try MemoryGuard.checkWhole(layout.largestBuffer(shape), on: device)
         try MemoryGuard.check(deviceBytes: layout.bytes(shape), hostBytes: 8 * shape.m * shape.n, device: device)
         let operands = try MatrixOperands(product, engine, geometry, queue: queue)
         self.product = try CheckedProduct(

@@ -87,6 +87,13 @@ struct EngineLayout {
             ? (depth / elementBytes, columns * elementBytes) : (columns, whole(depth, 128))
     }
 
+    /// Bytes of the largest operand, as it is kept or as it is made ready.
+    func largestBuffer(_ shape: GEMMShape) -> Int {
+        max(
+            elementBytes * max(shape.m * shape.k, shape.k * shape.n), 4 * shape.m * shape.n, left.rows * left.pitch,
+            right.rows * right.pitch)
+    }
+
     /// Bytes of all operands, those that are made ready included.
     func bytes(_ shape: GEMMShape) -> Int {
         elementBytes * (shape.m * shape.k + shape.k * shape.n) + 4 * shape.m * shape.n + left.rows * left.pitch

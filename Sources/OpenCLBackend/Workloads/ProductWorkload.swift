@@ -33,9 +33,10 @@ final class ProductWorkload: PreparedWorkload {
             )
         }
         let (left, right, whole) = (size * shape.m * shape.k, size * shape.k * shape.n, 4 * shape.m * shape.n)
-        let packed = tuning.isProcessor ? 4 * (shape.m * shape.k + shape.k * shape.n) : 0
+        let packing = tuning.isProcessor ? [4 * shape.m * shape.k, 4 * shape.k * shape.n] : []
+        try MemoryGuard.checkWhole(([left, right, whole] + packing).max() ?? 0, on: device)
         try MemoryGuard.check(
-            deviceBytes: left + right + whole + packed, hostBytes: left + right + whole, device: device)
+            deviceBytes: left + right + whole + packing.reduce(0, +), hostBytes: left + right + whole, device: device)
         self.shape = shape
         self.queue = queue
         let formats = EngineFormat(precision, precision == .i8 ? .i32 : .f32)
@@ -95,7 +96,7 @@ final class ProductWorkload: PreparedWorkload {
     private func rate(_ parameters: KernelParameters, effort: Int) throws -> Double {
         let built = try kernels.build(parameters)
         try product.poison()
-        queue.announce("first run with \(parameters)", .build)
+        queue.announce("first run with \(parameters)", .first)
         try runAhead(built)
         let first = try queue.run(built.launches)
         queue.announce("checking \(parameters)", .verify)

@@ -24,12 +24,13 @@ final class ReadWorkload: PreparedWorkload {
         let name = tuning.isProcessor ? "read_runs" : "read_strided"
         let (program, local) = try queue.build(
             ["read"], kernels: [name], options: ["UINTV=uint\(width)"], localSizes: tuning.localSizes(from: 256))
-        let limit = max(device.maximumAllocationBytes / 64 * 64, 64)
+        let pieces = try MemoryGuard.pieces(all, on: device)
+        let limit = MemoryGuard.largestBuffer(device)
         let groups = tuning.isProcessor ? tuning.units * 64 : tuning.units * 16
         work = Work(bytes: Double(all))
         notes = [
             "kernel": "\(name), uint\(width), \(groups) groups of \(local)", "options": program.options,
-            "buffers": "\((all + limit - 1) / limit)",
+            "buffers": "\(pieces)",
         ]
         for start in stride(from: 0, to: all, by: limit) {
             let size = min(limit, all - start)

@@ -43,10 +43,7 @@ package final class RowsWorkload: PreparedWorkload {
         _ operation: Operation, _ shape: RowsShape, queue: DeviceQueue, device: Device, tuning: Tuning, seed: UInt32
     ) throws {
         guard shape.rows > 0, shape.columns > 0 else { throw TrialFailure(.unsupported, "\(shape): no rows") }
-        let limit = device.maximumAllocationBytes
-        guard limit == 0 || shape.bytes <= limit else {
-            throw TrialFailure(.unsupported, "\(shape.bytes) bytes are more than the \(limit) of a single buffer")
-        }
+        try MemoryGuard.checkWhole(shape.bytes, on: device)
         try MemoryGuard.check(deviceBytes: 2 * shape.bytes, hostBytes: 2 * shape.bytes, device: device)
         (self.operation, self.shape, self.seed, self.queue) = (operation, shape, seed, queue)
         key = SeededData.key(seed: seed, stream: Self.stream)

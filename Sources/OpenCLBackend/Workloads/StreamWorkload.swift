@@ -57,7 +57,8 @@ final class StreamWorkload: PreparedWorkload {
             "kernel": "\(name), float\(lanes), \(groups) groups of \(local)", "options": program.options,
             "bytes of an array": "\(arrayBytes)",
         ]
-        let limit = max(device.maximumAllocationBytes / 64 * 64, 64)
+        _ = try MemoryGuard.pieces(arrayBytes, on: device)
+        let limit = MemoryGuard.largestBuffer(device)
         for start in stride(from: 0, to: arrayBytes, by: limit) {
             let size = min(limit, arrayBytes - start)
             let (a, b) = (try queue.buffer(bytes: size), try queue.buffer(bytes: variant == .triad ? size : 4))

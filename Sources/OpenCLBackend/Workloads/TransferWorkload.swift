@@ -27,10 +27,7 @@ final class TransferWorkload: PreparedWorkload {
         guard copy.bytes > 0, copy.bytes.isMultiple(of: 4) else {
             throw TrialFailure(.unsupported, "a copy of \(copy.bytes) bytes: expected a multiple of 4")
         }
-        let limit = device.maximumAllocationBytes
-        guard limit == 0 || copy.bytes <= limit else {
-            throw TrialFailure(.unsupported, "\(copy.bytes) bytes are more than the \(limit) of a single buffer")
-        }
+        try MemoryGuard.checkWhole(copy.bytes, on: device)
         try MemoryGuard.check(deviceBytes: copy.bytes, hostBytes: copy.bytes, device: device)
         self.copy = copy
         self.queue = queue
