@@ -175,7 +175,8 @@ final class AccumulatorCore: Sendable {
     }
 
     private func moment(_ state: State, _ instant: MonotonicInstant) -> WindowAssembly.Moment {
-        WindowAssembly.Moment(instant: instant, edges: state.tracks.map(\.edge))
+        WindowAssembly.Moment(
+            instant: instant, edges: state.tracks.map(\.edge), suspended: clock.suspended())
     }
 
     private func energy(from begin: WindowAssembly.Moment, to end: WindowAssembly.Moment) -> WindowEnergy {

@@ -21,11 +21,14 @@ public enum WindowAssembly {
         public var instant: MonotonicInstant
         /// One edge for each meter.
         public var edges: [MeterTrack.Edge]
+        /// How long the machine had been suspended by then.
+        public var suspended: Seconds
 
         /// Creates one end of a window.
-        public init(instant: MonotonicInstant, edges: [MeterTrack.Edge]) {
+        public init(instant: MonotonicInstant, edges: [MeterTrack.Edge], suspended: Seconds = .zero) {
             self.instant = instant
             self.edges = edges
+            self.suspended = suspended
         }
     }
 
@@ -48,10 +51,11 @@ public enum WindowAssembly {
         from begin: Moment, to end: Moment, meters: [MeterDescription], expectedPackages: Int?
     ) -> WindowEnergy {
         let seconds = end.instant.since(begin.instant).rawValue
-        let rows = crossChecked(
+        let metered = crossChecked(
             meters.indices.map { index in
                 row(meters[index], begin.edges[index], end.edges[index], begin.instant, end.instant)
             })
+        let rows = asleep(from: begin, to: end, metered)
         let chosen = total(rows, expectedPackages)
         let domains = rows.indices.compactMap { index -> DomainEnergy? in
             let row = rows[index]
@@ -73,6 +77,22 @@ public enum WindowAssembly {
             total: Estimate(
                 Joules(sum), low: Joules(lowerLimit(sum, half, isFactor: isFactor)), high: Joules(sum + half)),
             grade: chosen.map { rows[$0].description.grade }.min() ?? .none, domains: domains)
+    }
+
+    /// The two clocks are read one after the other; less than this is no suspension.
+    private static let awakeSeconds = 0.1
+
+    /// Takes the energy off every row where the machine was suspended: counters may stand, run on or begin anew.
+    private static func asleep(from begin: Moment, to end: Moment, _ rows: [MeterWindow]) -> [MeterWindow] {
+        let seconds = (end.suspended - begin.suspended).rawValue
+        guard seconds > awakeSeconds else { return rows }
+        return rows.map { row in
+            var row = row
+            row.joules = nil
+            let reason = "the machine was suspended for \((seconds * 10).rounded() / 10) s"
+            row.problem = [row.problem, reason].compactMap(\.self).joined(separator: "; ")
+            return row
+        }
     }
 
     /// A relative uncertainty as large as the figure itself is one of a factor: the same factor down as up.

@@ -247,4 +247,26 @@ import Testing
     @Test("accumulators come and go without leaving threads") func manyThreads() {
         for _ in 0..<200 { _ = EnergyAccumulator(meters: [model(1)]) }
     }
+
+    @Test("a window in which the machine was suspended has no energy, and says so") func suspended() throws {
+        let clock = ManualClock()
+        let package = HandMeter(meter("package-0", package: 0), clock: clock.clock)
+        let accumulator = EnergyAccumulator(meters: [package], clock: clock.clock, polling: .manual)
+        func window(asleep seconds: Double, joules: Double) -> WindowEnergy {
+            accumulator.beginWindow()
+            clock.advance(1)
+            clock.suspend(seconds)
+            package.show(joules)
+            return accumulator.endWindow()
+        }
+        let slept = window(asleep: 90, joules: 100)
+        #expect(slept.total == nil && slept.grade == .none)
+        #expect(slept.domains.first?.problem == "the machine was suspended for 90.0 s")
+        #expect(window(asleep: 0, joules: 250).total?.value == Joules(150))
+    }
+
+    @Test("this machine's clocks agree while it is awake") func awake() {
+        let before = MeterClock.monotonic.suspended()
+        #expect(abs((MeterClock.monotonic.suspended() - before).rawValue) < 0.1)
+    }
 }

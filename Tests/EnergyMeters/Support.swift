@@ -7,9 +7,18 @@ import Synchronization
 final class ManualClock: Sendable {
     private let nanoseconds = Mutex<UInt64>(1_000_000_000)
 
-    var clock: MeterClock { MeterClock { [self] in MonotonicInstant(nanoseconds: nanoseconds.withLock { $0 }) } }
+    private let asleep = Mutex<Double>(0)
+
+    var clock: MeterClock {
+        MeterClock(suspended: { [self] in Seconds(asleep.withLock { $0 }) }) { [self] in
+            MonotonicInstant(nanoseconds: nanoseconds.withLock { $0 })
+        }
+    }
 
     var now: MonotonicInstant { clock.now() }
+
+    /// Suspends the machine for a time in which this clock stands still.
+    func suspend(_ seconds: Double) { asleep.withLock { $0 += seconds } }
 
     func advance(_ seconds: Double) {
         nanoseconds.withLock { $0 += UInt64((seconds * 1e9).rounded()) }
