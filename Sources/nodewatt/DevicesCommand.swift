@@ -46,9 +46,18 @@ struct DevicesCommand: ParsableCommand {
         func name(_ key: String) -> String { String(key.dropFirst(4).map { $0 == "_" ? " " : $0 }) }
         let can = found.filter { $0.value == "yes" }.map { name($0.key) }
         let cannot = found.filter { $0.value != "yes" }.map {
-            "  \(name($0.key)): " + String($0.value.prefix(160))
+            "\(device.id.rawValue) cannot \(name($0.key)): \(cause($0.value))"
         }
-        return ([device.id.rawValue + ": " + can.joined(separator: ", ")] + cannot).map(Terminal.printable)
+        return (["\(device.id.rawValue) can: " + can.joined(separator: ", ")] + cannot).map(Terminal.printable)
+    }
+
+    /// What a reason comes down to in a line, the compiler's first error where there is one; JSON has the whole.
+    private static func cause(_ reason: String) -> String {
+        let whole = reason.hasPrefix("no: ") ? reason.dropFirst(4) : reason[...]
+        let start = whole.firstRange(of: "error: ")?.lowerBound ?? whole.startIndex
+        guard whole[start...].count > 120 else { return String(whole[start...]) }
+        let cut = whole[start...].prefix(120)
+        return cut[..<(cut.lastIndex(of: " ") ?? cut.endIndex)] + " …"
     }
 }
 

@@ -73,7 +73,8 @@ struct IsolationTests {
             """)
         let found = worker.devices()
         #expect(found.devices.map(\.id.rawValue) == ["opencl:1:0"])
-        let reason = try #require(found.unavailable.first?.reason)
+        let note = try #require(found.unavailable.first)
+        let reason = "\(note.subject): \(note.reason)"
         for part in ["a.icd", "listing devices", "SIG\(signal)", "oh no"] {
             #expect(reason.contains(part), "\(part) is not in: \(reason)")
         }

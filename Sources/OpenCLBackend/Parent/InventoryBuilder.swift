@@ -37,7 +37,9 @@ struct InventoryBuilder {
 
     /// Keeps a number for a driver that could not be asked, so that the others' stay what they are without the fault.
     mutating func failed(source: String, reason: String) {
-        note("opencl platform \(platformCount) (driver \(source))", reason)
+        let prefix = source + ": "
+        let what = reason.hasPrefix(prefix) ? String(reason.dropFirst(prefix.count)) : reason
+        note("opencl platform \(platformCount) (driver \(source))", what)
         platformCount += 1
     }
 
