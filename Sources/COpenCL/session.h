@@ -10,7 +10,7 @@ struct nwcl_session {
     cl_context context;
     cl_command_queue queue;
     /// Whether the device is the host's processor. There batches do not start behind a user event: with PoCL 3.1 on two
-    /// cores some of the runs that began so had exactly half the rate, and none of a dozen that did not; why is not
+    /// cores some runs have exactly half the rate, 4 of some 30 that began so and 1 of some 27 that did not; why is not
     /// known.
     cl_bool is_processor;
 };
