@@ -90,17 +90,9 @@ enum HwmonValue {
     static func read(_ sensor: HwmonSensor, _ root: HostRoot) throws(SystemFailure) -> Int {
         let path = (root.isThisSystem ? "" : root.path) + sensor.file
         func failure(_ reason: String) -> SystemFailure { SystemFailure(action: "reading \(path)", reason: reason) }
-        let bytes: [UInt8]
-        do {
-            guard let found = try root.read(sensor.file, limit: 64) else {
-                throw failure(String(cString: strerror(ENOENT)))
-            }
-            bytes = found
-        } catch let error as HostReadError {
-            throw failure(String(cString: strerror(error.code)))
-        } catch {
-            throw error as? SystemFailure ?? failure("\(error)")
-        }
+        let found: [UInt8]?
+        do { found = try root.read(sensor.file, limit: 64) } catch { throw error.systemFailure }
+        guard let bytes = found else { throw failure(String(cString: strerror(ENOENT))) }
         let text = OutsideText.printable(String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self), limit: 24)
         guard let value = Int(text) else { throw failure("'\(text)' is not a whole number") }
         guard value >= 0 else { throw failure("\(value) is negative") }

@@ -70,6 +70,8 @@ private final class KernelPerfCounter: PerfCounter {
 struct PowerEvent: Hashable {
     /// What the kernel calls it, for example `energy-pkg`.
     var name: String
+    /// The part of the node it sees.
+    var kind: EnergyDomainKind
     var config: UInt64
     /// Joules of one count.
     var scale: Double
@@ -102,18 +104,18 @@ struct PowerUnit {
         guard !list.isEmpty else {
             throw SystemFailure(action: "reading \(folder)/cpumask", reason: "it names no processor")
         }
-        let events = PowerEvent.kinds.compactMap { event($0.name, root) }
+        let events = PowerEvent.kinds.compactMap { event($0.name, $0.kind, root) }
         return PowerUnit(type: type, processors: list, events: events)
     }
 
     /// An event whose files say what is expected: `event=0x02`, a scale and joules.
-    private static func event(_ name: String, _ root: HostRoot) -> PowerEvent? {
+    private static func event(_ name: String, _ kind: EnergyDomainKind, _ root: HostRoot) -> PowerEvent? {
         let file = folder + "/events/" + name
         guard let terms = root.line(file), terms.hasPrefix("event=0x"),
             let config = UInt64(terms.dropFirst("event=0x".count), radix: 16),
             let scale = root.line(file + ".scale").flatMap({ Double($0) }), scale.isFinite, scale > 0, scale < 1,
             root.line(file + ".unit") == "Joules"
         else { return nil }
-        return PowerEvent(name: name, config: config, scale: scale)
+        return PowerEvent(name: name, kind: kind, config: config, scale: scale)
     }
 }

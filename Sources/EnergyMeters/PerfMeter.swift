@@ -119,14 +119,13 @@ extension PerfMeter {
 
     /// The domain by the name powercap gives it, so that it is known to be the same.
     static func domain(_ event: PowerEvent, at place: Place) -> EnergyDomain {
-        let kind = PowerEvent.kinds.first { $0.name == event.name }?.kind ?? .other
         let package = "package-\(place.package)" + (place.die.map { "-die-\($0)" } ?? "")
         let name =
-            switch kind {
+            switch event.kind {
             case .package: package
             case .platform: place.package == 0 ? "psys" : "psys-\(place.package)"
-            default: "\(package)/\(kind.rawValue)"
+            default: "\(package)/\(event.kind.rawValue)"
             }
-        return EnergyDomain(name: name, kind: kind, package: kind == .platform ? nil : place.package)
+        return EnergyDomain(name: name, kind: event.kind, package: event.kind == .platform ? nil : place.package)
     }
 }

@@ -35,18 +35,24 @@ enum MemoryGuard {
         return limit > 0 ? limit : .max / 64 * 64
     }
 
-    /// In how many buffers so much has to lie.
+    /// The most buffers an array is divided into.
+    private static let mostPieces = 4_096
+
+    /// How an array is divided into buffers a device takes.
     ///
+    /// - Parameters:
+    ///   - total: The array's length, in bytes or in rows.
+    ///   - step: The most of it in one buffer.
+    ///   - device: The device, for the message.
+    /// - Returns: Ranges that follow each other.
     /// - Throws: `TrialFailure`, unsupported where they would be absurdly many.
-    static func pieces(_ bytes: Int, on device: Device) throws -> Int {
-        let limit = largestBuffer(device)
-        let count = bytes / limit + (bytes % limit > 0 ? 1 : 0)
-        guard count <= 4_096 else {
+    static func pieces(_ total: Int, of step: Int, on device: Device) throws -> [Range<Int>] {
+        guard total / step < mostPieces else {
             throw TrialFailure(
                 .unsupported,
                 "the driver allows buffers of \(device.maximumAllocationBytes) bytes, too small to measure with")
         }
-        return count
+        return stride(from: 0, to: total, by: step).map { $0..<min($0 + min(step, total), total) }
     }
 
     /// Throws unless a buffer that cannot be divided fits.

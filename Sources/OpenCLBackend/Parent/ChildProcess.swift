@@ -79,11 +79,12 @@ final class ChildProcess {
             }
             if pending.count > Self.longestLine { return .tooLong }
             if !outputOpen { return .ended(ending(until: deadline)) }
+            // Asked before the channels are looked at, so that what it wrote last is read first. What the child started
+            // may hold them open after its end.
+            let isOver = hasEnded
             switch pump(until: deadline) {
             case .something: continue
-            case .nothing:
-                // What the child started may hold the channels open after its end.
-                if hasEnded { return .ended(ending(until: deadline)) }
+            case .nothing: if isOver { return .ended(ending(until: deadline)) }
             case .late: return .timedOut
             }
         }

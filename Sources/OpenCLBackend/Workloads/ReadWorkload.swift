@@ -24,20 +24,18 @@ final class ReadWorkload: PreparedWorkload {
         let name = tuning.isProcessor ? "read_runs" : "read_strided"
         let (program, local) = try queue.build(
             ["read"], kernels: [name], options: ["UINTV=uint\(width)"], localSizes: tuning.localSizes(from: 256))
-        let pieces = try MemoryGuard.pieces(all, on: device)
-        let limit = MemoryGuard.largestBuffer(device)
+        let pieces = try MemoryGuard.pieces(all, of: MemoryGuard.largestBuffer(device), on: device)
         let groups = tuning.isProcessor ? tuning.units * 64 : tuning.units * 16
         work = Work(bytes: Double(all))
         notes = [
             "kernel": "\(name), uint\(width), \(groups) groups of \(local)", "options": program.options,
-            "buffers": "\(pieces)",
+            "buffers": "\(pieces.count)",
         ]
-        for start in stride(from: 0, to: all, by: limit) {
-            let size = min(limit, all - start)
-            let data = try queue.buffer(bytes: size)
-            queue.announce("filling \(size) bytes", .prepare)
-            try filler.fill(data, .words, count: size / 4, key: key, first: start / 4)
-            let count = size / (4 * width)
+        for piece in pieces {
+            let data = try queue.buffer(bytes: piece.count)
+            queue.announce("filling \(piece.count) bytes", .prepare)
+            try filler.fill(data, .words, count: piece.count / 4, key: key, first: piece.lowerBound / 4)
+            let count = piece.count / (4 * width)
             let sums = try queue.buffer(bytes: groups * local * width * 4)
             let kernel = try program.kernel(
                 name, .buffer(data), .buffer(sums), .ulong(count), .ulong((count + groups - 1) / groups))

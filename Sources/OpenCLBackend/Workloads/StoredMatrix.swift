@@ -76,13 +76,8 @@ final class StoredMatrix {
     init(_ layout: MatrixLayout, queue: DeviceQueue, device: Device) throws {
         self.layout = layout
         let step = layout.rows(within: device.maximumAllocationBytes)
-        guard layout.shape.rows / step < 4_096 else {
-            throw TrialFailure(
-                .unsupported,
-                "the driver allows buffers of \(device.maximumAllocationBytes) bytes, too small to measure with")
-        }
-        chunks = try stride(from: 0, to: layout.shape.rows, by: step).map { first in
-            let rows = min(step, layout.shape.rows - first)
+        chunks = try MemoryGuard.pieces(layout.shape.rows, of: step, on: device).map { piece in
+            let (first, rows) = (piece.lowerBound, piece.count)
             let panels = layout.panels(rows)
             return Chunk(
                 weights: try queue.buffer(bytes: panels * layout.panelBytes),

@@ -57,10 +57,8 @@ final class StreamWorkload: PreparedWorkload {
             "kernel": "\(name), float\(lanes), \(groups) groups of \(local)", "options": program.options,
             "bytes of an array": "\(arrayBytes)",
         ]
-        _ = try MemoryGuard.pieces(arrayBytes, on: device)
-        let limit = MemoryGuard.largestBuffer(device)
-        for start in stride(from: 0, to: arrayBytes, by: limit) {
-            let size = min(limit, arrayBytes - start)
+        for part in try MemoryGuard.pieces(arrayBytes, of: MemoryGuard.largestBuffer(device), on: device) {
+            let (start, size) = (part.lowerBound, part.count)
             let (a, b) = (try queue.buffer(bytes: size), try queue.buffer(bytes: variant == .triad ? size : 4))
             let to = try queue.buffer(bytes: size)
             try fill(a, b, words: size / 4, first: start / 4)
