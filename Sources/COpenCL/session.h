@@ -28,8 +28,7 @@ struct nwcl_kernel {
 struct nwcl_buffer {
     cl_mem memory;
     /// The host's pages below it, where the driver was given them; freed after it.
-    void *mapping;
-    size_t mapping_size;
+    void *pages;
 };
 
 /// The most launches in the queue at once.

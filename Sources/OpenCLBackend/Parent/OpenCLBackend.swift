@@ -99,20 +99,17 @@ public final class OpenCLBackend: ComputeBackend {
         }
         var tuned = tunings[device.id] ?? DeviceTuning(tuning, device: device)
         let order = tuned.order(for: plan.workload)
-        if isInProcess {
-            let environment = place.environment.merging(caches.environment) { $1 }
-            let here = try LocalWorkload(plan.workload, place, environment: environment, seed: seed, tuning: order)
-            let notes = tuned.finish(plan.workload, order, here.tuningResult)
-            tunings[device.id] = tuned
-            return here.with(notes: notes)
-        }
-        let connection = try connect(place.environment, driver: place.name)
+        let connection: any WorkerAnswering =
+            isInProcess
+            ? LocalConnection(environment: place.environment.merging(caches.environment) { $1 })
+            : try connect(place.environment, driver: place.name)
         let request = WorkerRequest.prepare(
             workload: plan.workload, platform: place.platform, device: place.device, seed: seed, tuning: order)
         guard case .prepared(let work, let notes, let result) = try connection.request(request) else {
             throw connection.unexpected()
         }
-        let more = tuned.finish(plan.workload, order, result)
+        var more = tuned.finish(plan.workload, order, result)
+        if isInProcess { more["process"] = "nodewatt's own, not isolated" }
         tunings[device.id] = tuned
         return RemoteWorkload(connection: connection, work: work, notes: notes.merging(more) { $1 })
     }

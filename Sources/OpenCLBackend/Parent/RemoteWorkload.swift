@@ -4,11 +4,11 @@ import NodeModel
 final class RemoteWorkload: PreparedWorkload {
     let work: Work
     let notes: [String: String]
-    private let connection: WorkerConnection
+    private let connection: any WorkerAnswering
     /// The slowest mean of a repetition so far, to judge how long a batch may take.
     private var slowest = Seconds.zero
 
-    init(connection: WorkerConnection, work: Work, notes: [String: String]) {
+    init(connection: any WorkerAnswering, work: Work, notes: [String: String]) {
         self.connection = connection
         self.work = work
         self.notes = notes

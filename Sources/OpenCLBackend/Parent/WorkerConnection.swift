@@ -3,7 +3,7 @@ import NodeModel
 /// A worker for one driver: sends requests, follows the steps it announces, and kills it when one takes too long.
 ///
 /// After a failure every further request fails with the same reason.
-final class WorkerConnection {
+final class WorkerConnection: WorkerAnswering {
     /// Without Swift's own crash report: it would push the driver's last words out, and delay the end.
     private static let settings = ["SWIFT_BACKTRACE": "enable=no"]
 
@@ -42,7 +42,7 @@ final class WorkerConnection {
     ///   - allowance: Time granted to a batch on top of its limit.
     /// - Returns: The result, never an announcement or a failure.
     /// - Throws: `TrialFailure`: the worker's own, or one that names the driver, the step and what happened.
-    func request(_ request: WorkerRequest, allowance: Seconds = .zero) throws -> WorkerReply {
+    func request(_ request: WorkerRequest, allowance: Seconds) throws -> WorkerReply {
         if let failure { throw failure }
         let line = try WireFormat.encode(request)
         cancelledAt = nil

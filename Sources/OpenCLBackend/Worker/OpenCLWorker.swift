@@ -14,7 +14,7 @@ public enum OpenCLWorker {
         signal(SIGPIPE, SIG_IGN)
         let output = nwcl_take_standard_output()
         guard output >= 0 else { return 70 }
-        var server = WorkerServer(output: output)
+        var server = WorkerServer { WorkerServer.send($0, to: output) }
         while let line = readLine(strippingNewline: true) {
             guard server.serve(Array(line.utf8)) else { return 70 }
         }
@@ -24,11 +24,12 @@ public enum OpenCLWorker {
 
 /// The worker's state: at most one prepared workload.
 struct WorkerServer {
-    private let output: Int32
+    /// Passes an answer or an announcement on; whether that could be done.
+    private let send: (WorkerReply) -> Bool
     private var prepared: (any PreparedWorkload)?
     private var session: OpenCLSession?
 
-    init(output: Int32) { self.output = output }
+    init(send: @escaping (WorkerReply) -> Bool) { self.send = send }
 
     /// Answers one request.
     ///
@@ -42,12 +43,15 @@ struct WorkerServer {
         } catch {
             reply = .failed(status: .failed, reason: "the request was not understood: \(CleanText.line("\(error)"))")
         }
-        return Self.send(reply, to: output)
+        return send(reply)
     }
 
-    private mutating func answer(_ request: WorkerRequest) throws -> WorkerReply {
-        let output = output
-        let report: StepReport = { step, kind in _ = Self.send(.step(name: step, kind: kind), to: output) }
+    /// Does what is asked.
+    ///
+    /// - Throws: `TrialFailure`.
+    mutating func answer(_ request: WorkerRequest) throws -> WorkerReply {
+        let send = send
+        let report: StepReport = { step, kind in _ = send(.step(name: step, kind: kind)) }
         switch request {
         case .enumerate:
             return .scanned(result: DeviceScan.run(report: report))
@@ -96,7 +100,7 @@ struct WorkerServer {
         return prepared
     }
 
-    private static func send(_ reply: WorkerReply, to output: Int32) -> Bool {
+    static func send(_ reply: WorkerReply, to output: Int32) -> Bool {
         guard let line = try? WireFormat.encode(reply) else { return false }
         var rest = line[...]
         while !rest.isEmpty {
