@@ -8,9 +8,10 @@ import Synchronization
 public final class EnergyAccumulator: EnergyMetering, Sendable {
     /// How often meters are read between the edges of windows.
     public enum GuardPoll: Sendable {
-        /// By a thread, at a quarter of the shortest time in which a counter can wrap or when a sampled power is renewed,
-        /// between 0.1 s and 1 s.
+        /// By a thread, as seldom as is safe: see ``PollPlan``.
         case automatic
+        /// By a thread, each meter at least once a second, for somebody who watches the power.
+        case live
         /// Only when ``EnergyAccumulator/poll()`` is called.
         case manual
     }
@@ -19,6 +20,10 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
     public let descriptions: [MeterDescription]
     /// The shortest window in which the meters of the total resolve about 1 %.
     public let minimumWindow: Seconds
+    /// The meters that are read for a power trace: all but a power model, which takes long to read; where there is
+    /// nothing else, the model.
+    public let sampled: [MeterDescription]
+    private let sampledIndices: [Int]
     private let core: AccumulatorCore
     private let poller: Mutex<GuardThread?>
 
@@ -34,16 +39,23 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
         meters: [any EnergyMeter], expectedPackages: Int? = nil, clock: MeterClock = .monotonic,
         polling: GuardPoll = .automatic
     ) {
-        descriptions = meters.map(\.description)
+        let descriptions = meters.map(\.description)
+        self.descriptions = descriptions
         minimumWindow = Self.minimumWindow(descriptions, expectedPackages)
-        let core = AccumulatorCore(meters: meters, expectedPackages: expectedPackages, clock: clock)
+        let counters = descriptions.indices.filter { descriptions[$0].grade != .modelled }
+        sampledIndices = counters.isEmpty ? Array(descriptions.indices) : counters
+        sampled = (counters.isEmpty ? Array(descriptions.indices) : counters).map { descriptions[$0] }
+        let plan = PollPlan(meters, isLive: polling == .live)
+        let core = AccumulatorCore(
+            meters: meters, expectedPackages: expectedPackages, clock: clock, plan: plan,
+            alignment: EdgeAlignment(descriptions, expectedPackages: expectedPackages))
         self.core = core
         core.poll()
-        guard case .automatic = polling, !meters.isEmpty else {
+        guard polling != .manual, let interval = plan.interval else {
             poller = Mutex(nil)
             return
         }
-        poller = Mutex(GuardThread(interval: Self.pollInterval(meters)) { core.poll() })
+        poller = Mutex(GuardThread(interval: interval) { core.pollDue() })
     }
 
     deinit { stop() }
@@ -63,6 +75,11 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
     /// Reads all meters once, as the thread does.
     public func poll() { core.poll() }
 
+    /// Reads the meters of ``sampled`` now.
+    ///
+    /// - Returns: Where each stands, in their order.
+    public func sample() -> EnergySample { core.sample(sampledIndices) }
+
     /// Ends the reads between the edges and waits for the thread; windows still work.
     public func stop() {
         let ended = poller.withLock { poller in
@@ -70,20 +87,6 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
             return poller
         }
         withExtendedLifetime(ended) {}
-    }
-
-    /// The time between two reads that no counter can wrap in unseen, and no change of a sampled power is missed.
-    ///
-    /// - Parameter meters: The meters.
-    /// - Returns: Between 0.1 s and 1 s.
-    package static func pollInterval(_ meters: [any EnergyMeter]) -> Seconds {
-        let wraps = meters.compactMap { meter in
-            meter.description.wrapRangeJoules.map { max(0.25, $0.rawValue / plausibleWatts(of: meter).rawValue / 4) }
-        }
-        let samples = meters.compactMap { meter in
-            meter.description.samplesPower == true ? max(0.1, meter.description.updatePeriodSeconds.rawValue) : nil
-        }
-        return Seconds((wraps + samples + [1]).min() ?? 1)
     }
 
     /// The power above which a meter's reading is not believed.
@@ -103,84 +106,5 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
             return max(200 * meter.updatePeriodSeconds.rawValue, 200 * meter.resolutionJoules.rawValue / 400)
         }
         return Seconds(windows.max() ?? 0)
-    }
-}
-
-/// What the accumulator and its thread share.
-final class AccumulatorCore: Sendable {
-    private struct State {
-        var tracks: [MeterTrack]
-        var begin: WindowAssembly.Moment?
-        var display: WindowAssembly.Moment?
-        var power: Watts?
-    }
-
-    private let meters: [any EnergyMeter]
-    private let expectedPackages: Int?
-    private let clock: MeterClock
-    private let state: Mutex<State>
-
-    // Over less, the counters' steps and ticks would show as noise of the live power.
-    private static let displaySeconds = 0.2
-    // One bad read at an edge would cost the whole window.
-    private static let readsAtEdge = 3
-
-    init(meters: [any EnergyMeter], expectedPackages: Int?, clock: MeterClock) {
-        self.meters = meters
-        self.expectedPackages = expectedPackages
-        self.clock = clock
-        state = Mutex(
-            State(
-                tracks: meters.map {
-                    MeterTrack($0.description, plausibleWatts: EnergyAccumulator.plausibleWatts(of: $0))
-                }))
-    }
-
-    var currentPower: Watts? { state.withLock(\.power) }
-
-    func poll() { state.withLock { state in read(&state, attempts: 1) } }
-
-    func begin() {
-        state.withLock { state in
-            read(&state, attempts: Self.readsAtEdge)
-            state.begin = moment(state, clock.now())
-        }
-    }
-
-    func end() -> WindowEnergy {
-        let instant = clock.now()
-        return state.withLock { state in
-            let begin = state.begin
-            state.begin = nil
-            guard let begin else {
-                return WindowEnergy(durationSeconds: Seconds(0), total: nil, grade: .none, domains: [])
-            }
-            read(&state, attempts: Self.readsAtEdge)
-            return energy(from: begin, to: moment(state, instant))
-        }
-    }
-
-    private func read(_ state: inout State, attempts: Int) {
-        for index in meters.indices {
-            for _ in 0..<attempts where state.tracks[index].absorb(Result { try meters[index].read() }) { break }
-        }
-        let now = moment(state, clock.now())
-        guard let earlier = state.display else {
-            state.display = now
-            return
-        }
-        guard now.instant.since(earlier.instant).rawValue >= Self.displaySeconds else { return }
-        state.power = energy(from: earlier, to: now).power?.value
-        state.display = now
-    }
-
-    private func moment(_ state: State, _ instant: MonotonicInstant) -> WindowAssembly.Moment {
-        WindowAssembly.Moment(
-            instant: instant, edges: state.tracks.map(\.edge), suspended: clock.suspended())
-    }
-
-    private func energy(from begin: WindowAssembly.Moment, to end: WindowAssembly.Moment) -> WindowEnergy {
-        WindowAssembly.energy(
-            from: begin, to: end, meters: meters.map(\.description), expectedPackages: expectedPackages)
     }
 }

@@ -15,6 +15,8 @@ public struct MeterTrack: Sendable {
         public var instant: MonotonicInstant?
         /// Whether a reading was believed at this very edge.
         public var isFresh: Bool
+        /// Whether that reading was taken just when the counter stepped.
+        public var isAtStep = false
         /// Reads that failed so far.
         public var failures: Int
         /// Readings that were not believed so far.
@@ -60,6 +62,7 @@ public struct MeterTrack: Sendable {
     @discardableResult
     public mutating func absorb(_ outcome: Result<TimedReading, any Error>) -> Bool {
         state.isFresh = false
+        state.isAtStep = false
         switch outcome {
         case .failure(let error):
             state.failures += 1
@@ -75,6 +78,9 @@ public struct MeterTrack: Sendable {
         }
         return state.isFresh
     }
+
+    /// Notes that the last reading was the first after a step of the counter.
+    mutating func markStep() { state.isAtStep = true }
 
     private mutating func believe(_ reading: TimedReading, _ value: Double) -> Bool {
         guard let last else { return accept(reading) }

@@ -14,6 +14,8 @@ struct MeterWindow {
 public enum WindowAssembly {
     /// A counter that does not step for longer than this has stopped.
     static let standingSeconds = 1.0
+    /// A window and a meter's own edges that differ by more are not taken for the same time.
+    static let believableStretch = 0.9...1.1
 
     /// The edges of all meters at one end of a window.
     public struct Moment: Sendable {
@@ -139,7 +141,7 @@ public enum WindowAssembly {
             problems.append("it averages over \(period.rawValue) s, longer than the window")
             return finished(window, problems)
         }
-        let joules = end.joules - begin.joules
+        var joules = end.joules - begin.joules
         let seconds = last.since(first).rawValue
         guard joules > 0, seconds > 0 else {
             problems.append(
@@ -148,8 +150,12 @@ public enum WindowAssembly {
             return finished(window, problems)
         }
         let power = joules / seconds
+        // The window's edges are those of the work; the meter's own lie just outside, at the mean power.
+        let stretch = to.since(from).rawValue / seconds
+        if believableStretch.contains(stretch) { joules *= stretch }
         let latency = abs(first.since(from).rawValue) + abs(last.since(to).rawValue)
-        let loose = meter.updatePeriodSeconds.rawValue + latency + (end.interpolatedSeconds - begin.interpolatedSeconds)
+        let late = begin.isAtStep && end.isAtStep ? 0 : period.rawValue
+        let loose = late + latency + (end.interpolatedSeconds - begin.interpolatedSeconds)
         window.joules = joules
         window.edgeWidth = meter.resolutionJoules.rawValue + power * loose
         window.halfWidth = window.edgeWidth + meter.relativeUncertainty * joules

@@ -26,7 +26,6 @@ public enum AtomicFile {
     ///   - data: The whole content.
     /// - Throws: ``SystemFailure`` naming the path and what the kernel refused. What was there is then untouched.
     public static func replace(_ target: String, with data: Data) throws {
-        let directory = target.lastIndex(of: "/").map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
         let temporary = "\(target).\(getpid()).\(UInt32.random(in: 0 ... .max)).tmp"
         let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw failure(target, errno) }
@@ -37,19 +36,18 @@ public enum AtomicFile {
             unlink(temporary)
             throw error
         }
-        sync(directory: directory)
+        sync(directory: directory(of: target))
+    }
+
+    /// The directory a file is in.
+    static func directory(of path: String) -> String {
+        path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     }
 
     /// Writes everything, syncs and closes; the descriptor is closed in any case.
     private static func fill(_ file: Int32, _ data: Data, _ path: String) throws {
         do {
-            var rest = [UInt8](data)[...]
-            while !rest.isEmpty {
-                let written = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-                if written < 0 && errno == EINTR { continue }
-                guard written > 0 else { throw failure(path, written < 0 ? errno : EIO) }
-                rest = rest.dropFirst(written)
-            }
+            try append([UInt8](data), to: file, path)
             // A pipe or a terminal has nothing to sync and says EINVAL.
             guard fsync(file) == 0 || errno == EINVAL else { throw failure(path, errno) }
         } catch {
@@ -60,8 +58,19 @@ public enum AtomicFile {
         guard close(file) == 0 else { throw failure(path, errno) }
     }
 
+    /// Writes all bytes, however many the kernel takes at a time.
+    static func append(_ bytes: [UInt8], to file: Int32, _ path: String) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { throw failure(path, written < 0 ? errno : EIO) }
+            rest = rest.dropFirst(written)
+        }
+    }
+
     /// Whether the path is free or a regular file.
-    private static func isReplaceable(_ path: String) -> Bool {
+    static func isReplaceable(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
     }
@@ -73,7 +82,7 @@ public enum AtomicFile {
     }
 
     /// Makes a rename durable; some file systems refuse to sync directories, and then order renames themselves.
-    private static func sync(directory: String) {
+    static func sync(directory: String) {
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         fsync(descriptor)
@@ -81,13 +90,13 @@ public enum AtomicFile {
     }
 
     /// The file a symbolic link points to, so that the rename replaces the file and not the link.
-    private static func resolved(_ path: String) -> String {
+    static func resolved(_ path: String) -> String {
         guard let pointer = realpath(path, nil) else { return path }
         defer { free(pointer) }
         return String(cString: pointer)
     }
 
-    private static func failure(_ path: String, _ code: Int32) -> SystemFailure {
+    static func failure(_ path: String, _ code: Int32) -> SystemFailure {
         SystemFailure(
             action: "writing \(path)", reason: String(cString: strerror(code)),
             recovery: code == ENOSPC || code == EDQUOT

@@ -1,4 +1,3 @@
-import Analysis
 import ArgumentParser
 import EnergyMeters
 import Exporters
@@ -15,10 +14,13 @@ struct MeterCommand: ParsableCommand {
             EXAMPLES:
               nodewatt meter -- make -j8
               nodewatt meter --zone FRA --format json -- ./train.sh
-              nodewatt meter --output energy.json -- ./train.sh
+              nodewatt meter --trace power.csv --rate 100 -- ./train.sh
+              nodewatt meter --idle-seconds 5 -- ./train.sh          idle power before and after, and energy net of it
 
-            The whole node is metered, other processes included. The summary goes to standard error; with
-            --format json one document goes to standard output and the command's own output to standard error.
+            The whole node is metered: the command, its children, and whatever else runs. The summary goes to standard
+            error; with --format json one document goes to standard output and the command's own output to standard
+            error. Signals that other processes send are passed on to the command. Exit status: the command's, 128 + N
+            after signal N, 127 when there is no such command, 126 when it cannot be run.
             """)
 
     @OptionGroup(title: "Site") var site: SiteOptions
@@ -28,96 +30,74 @@ struct MeterCommand: ParsableCommand {
     @Option(name: .customLong("output"), help: "Also write the document as JSON to this file.")
     var file: String?
 
+    @Option(help: "Write the power over time to this file: CSV, or JSON where the name ends in .json.")
+    var trace: String?
+
+    @Option(help: "Samples a second for trace and peak, up to 1000; 0 reads meters at the edges and as needed alone.")
+    var rate = 10.0
+
+    @Option(
+        help: """
+            Seconds of idle power metered before and after the command. Without, the idle power is the one in this \
+            node's profile, where that has the same grade.
+            """)
+    var idleSeconds = 0.0
+
     @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.")
     var command: [String] = []
 
+    mutating func validate() throws {
+        guard rate.isFinite, rate == 0 || (0.01...1000).contains(rate) else {
+            throw ValidationError("--rate \(rate): expected 0, or 0.01 to 1000 samples a second")
+        }
+        guard idleSeconds.isFinite, (0...3600).contains(idleSeconds) else {
+            throw ValidationError("--idle-seconds \(idleSeconds): expected 0 to 3600 seconds")
+        }
+        if trace != nil, rate == 0 { throw ValidationError("--trace needs a --rate above 0") }
+        // Forgotten dashes would otherwise read as a missing command.
+        if command.isEmpty { throw ValidationError("name a command after --, e.g. nodewatt meter -- sleep 1") }
+    }
+
     func run() throws {
-        guard !command.isEmpty else { throw UsageError("name a command after --, e.g. nodewatt meter -- sleep 1") }
+        let signals = ForwardedSignals()
         let node = try NodeAssembly()
         let facts = try SiteResolver(
             options: site, environment: node.environment, factors: try node.profiles.gridFactors()
         ).resolve()
-        let metering = EnergyAccumulator(
-            meters: try node.meters(power).meters,
-            expectedPackages: node.packages)
-        Interruption.install()
-        metering.beginWindow()
-        let status = try ChildCommand(arguments: command, outputToError: output.format == .json).run()
-        let document = MeterDocument(energy: metering.endWindow(), site: facts, exitStatus: status)
-        if output.format == .json { try printDocument(document) } else { document.lines.forEach { Terminal.error($0) } }
-        let written = file.map { Self.write(document, to: $0) } ?? true
-        if status != 0 { throw ExitStatus(rawValue: status) }
-        if !written { throw ExitStatus.nothingMeasured }
-    }
-}
-
-extension MeterCommand {
-    /// Writes the document; the command's own status matters more than a file that cannot be written.
-    ///
-    /// - Returns: Whether it was written.
-    private static func write(_ document: MeterDocument, to file: String) -> Bool {
+        try ResultsDirectory.requireWritable(file, option: "--output")
+        let metering = EnergyAccumulator(meters: try node.meters(power).meters, expectedPackages: node.packages)
+        let idle = IdlePower(metering: metering, seconds: Seconds(idleSeconds), signals: signals)
+        let before = idle.measure()
+        let started = Timestamp.now()
+        let traceFile = try trace.map { try PowerTraceFile($0, meters: metering.sampled, startedAt: started) }
+        let metered = MeteredCommand(
+            arguments: command, outputToError: output.format == .json, signals: signals, metering: metering,
+            expectedPackages: node.packages, rate: rate)
+        let outcome: MeteredCommand.Outcome
         do {
-            try AtomicFile.write(Data((try JSONDocument.text(document) + "\n").utf8), to: file)
-            return true
+            outcome = try metered.run(traceFile)
         } catch {
-            Terminal.error("nodewatt: \(error)")
-            return false
+            traceFile?.discard()
+            Terminal.error(error.message)
+            throw ExitStatus(rawValue: error.status)
         }
-    }
-}
-
-/// The document of `nodewatt meter`.
-struct MeterDocument: Encodable {
-    let schema = "nodewatt.meter/1"
-    let durationSeconds: Seconds
-    @ExplicitNull var energyJoules: Joules?
-    @ExplicitNull var energyCi95LowJoules: Joules?
-    @ExplicitNull var energyCi95HighJoules: Joules?
-    let energyGrade: EnergyGrade
-    @ExplicitNull var powerWatts: Watts?
-    @ExplicitNull var gramsCo2e: Double?
-    let domains: [DomainEnergy]
-    let site: SiteFacts
-    let exitStatus: Int32
-
-    init(energy: WindowEnergy, site: SiteFacts, exitStatus: Int32) {
-        durationSeconds = energy.durationSeconds
-        energyGrade = energy.grade
-        domains = energy.domains
-        self.site = site
-        self.exitStatus = exitStatus
-        energyJoules = energy.total?.value
-        energyCi95LowJoules = energy.total?.low
-        energyCi95HighJoules = energy.total?.high
-        powerWatts = energy.power?.value
-        gramsCo2e = energy.total.map {
-            Carbon.grams(energy: $0.value, pue: site.pue.value, intensity: site.factor.value.gramsPerKwh)
-        }
+        let baseline = idle.baseline(before, after: idle.measure(), grade: outcome.energy.grade, node)
+        let document = MeterDocument(
+            outcome, idle: baseline, site: facts, startedAt: started, command: command,
+            simulated: power.simulatedWatts != nil, environment: node.environment)
+        if output.format == .json { try printDocument(document) } else { document.lines.forEach { Terminal.error($0) } }
+        try end(outcome, document, traceFile)
     }
 
-    var lines: [String] {
-        var lines = ["", "Duration  \(UnitFormat.digits(durationSeconds.rawValue)) s"]
-        if let energyJoules, let powerWatts, let gramsCo2e {
-            let low = UnitFormat.digits(energyCi95LowJoules?.rawValue ?? .nan)
-            let high = UnitFormat.digits(energyCi95HighJoules?.rawValue ?? .nan)
-            let joules = UnitFormat.digits(energyJoules.rawValue)
-            let site = "\(site.factor.value.zone), PUE \(UnitFormat.digits(site.pue.value))"
-            lines += [
-                "Energy    \(joules) J (\(low) to \(high) J), \(energyGrade.rawValue)",
-                "Power     \(UnitFormat.digits(powerWatts.rawValue)) W mean",
-                "Carbon    \(UnitFormat.digits(gramsCo2e)) g \(self.site.factor.value.gas) (\(site))",
-            ]
-        } else {
-            lines.append("Energy    not known: `nodewatt doctor` says what would enable it")
-        }
-        for domain in domains {
-            let energy = domain.energyJoules.map { UnitFormat.digits($0.rawValue) + " J" } ?? "–"
-            let note = domain.inTotal ? "" : ", not in the total"
-            let problem = domain.problem.map { ": \($0)" } ?? ""
-            lines.append(
-                Terminal.printable(
-                    "  \(domain.name)  \(energy)  (\(domain.grade.rawValue), \(domain.source)\(note))\(problem)"))
-        }
-        return lines
+    /// Ends with the command's status; a file that cannot be written matters less, and is said.
+    private func end(_ outcome: MeteredCommand.Outcome, _ document: MeterDocument, _ traceFile: PowerTraceFile?) throws
+    {
+        var problems = outcome.traceFailure.map { [$0] } ?? []
+        func attempt(_ body: () throws -> Void) { do { try body() } catch { problems.append("\(error)") } }
+        if let traceFile, outcome.traceFailure == nil { attempt { try traceFile.finish() } }
+        if let file { attempt { try AtomicFile.write(Data((try JSONDocument.text(document) + "\n").utf8), to: file) } }
+        problems.forEach { Terminal.error("nodewatt: \($0)") }
+        if outcome.ending.status != 0 { throw ExitStatus(rawValue: outcome.ending.status) }
+        if !problems.isEmpty { throw ExitStatus.nothingMeasured }
     }
 }

@@ -107,7 +107,9 @@ struct RunSetup {
         let inventory = try NodeAssembly.select(command.selection.device, from: everything)
         try command.selection.requireProcessor(among: inventory.devices)
         let meters = try node.meters(command.power)
-        metering = EnergyAccumulator(meters: meters.meters, expectedPackages: node.packages)
+        metering = EnergyAccumulator(
+            meters: meters.meters, expectedPackages: node.packages,
+            polling: Terminal.showsProgress ? .live : .automatic)
         plans = Planner(
             suite: suite, selection: selection, model: model, topology: node.topology,
             minimumWindow: metering.minimumWindow,

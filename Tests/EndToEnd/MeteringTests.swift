@@ -65,13 +65,6 @@ import Testing
         #expect(grades == ["modelled"])
     }
 
-    @Test func theCommandsStatusIsPassedThrough() throws {
-        #expect(try Program.run(["meter", "--", "sh", "-c", "exit 7"]).status == 7)
-        #expect(try Program.run(["meter", "--", "sh", "-c", "kill -9 $$"]).status == 137)
-        let missing = try Program.run(["meter", "--", "/nonexistent/program"])
-        #expect(missing.status == 2 && missing.error.contains("/nonexistent/program"))
-    }
-
     @Test func theDocumentHoldsThePromisedKeys() throws {
         let document = try Program.run(["meter", "--format", "json", "--", "sh", "-c", "echo noise"]).document()
         for key in [

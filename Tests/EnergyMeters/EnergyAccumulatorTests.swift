@@ -234,7 +234,7 @@ import Testing
 
     @Test("the thread reads the meters and ends when it is told to") func thread() {
         let package = ScriptedMeter(meter("package-0"), watts: Watts(100), clock: .monotonic)
-        let accumulator = EnergyAccumulator(meters: [package])
+        let accumulator = EnergyAccumulator(meters: [package], polling: .live)
         for _ in 0..<1000 where accumulator.currentPower == nil { usleep(10_000) }
         #expect(accumulator.currentPower != nil)
         accumulator.stop()

@@ -116,15 +116,4 @@ import Testing
         }
         #expect(accumulator.endWindow().total?.value == Joules(160_000))
     }
-
-    @Test("a sampled power is read when it is renewed, and never more than ten times a second") func polling() {
-        func interval(_ update: Double) -> Double {
-            var description = meter("node", .node, range: nil, update: update)
-            description.samplesPower = true
-            return EnergyAccumulator.pollInterval([HandMeter(description, clock: .monotonic)]).rawValue
-        }
-        #expect(interval(0.25) == 0.25)
-        #expect(interval(0.001) == 0.1)
-        #expect(interval(300) == 1)
-    }
 }

@@ -24,6 +24,7 @@ class Zone:
         self.start = start
         self.standing = standing
         self.descriptor = None
+        self.vanishes_after = None
         os.makedirs(folder, exist_ok=True)
         self.put("name", name)
         self.put("enabled", "1")
@@ -45,10 +46,22 @@ class Zone:
         self.put(f"constraint_{index}_time_window_us", "999424")
 
     def step(self, seconds):
+        if self.vanishes_after is not None and seconds >= self.vanishes_after:
+            self.vanish()
+            return
         if self.descriptor is None:
             self.descriptor = os.open(os.path.join(self.folder, "energy_uj"), os.O_WRONLY)
         # Longer than any earlier value, so that what is left of one lies behind the line's end.
         os.pwrite(self.descriptor, f"{self.microjoules(seconds)}\n".encode(), 0)
+
+
+    def vanish(self):
+        """Takes the zone away: an open file gives nothing, as one of a kernel object that is gone."""
+        self.standing = True
+        os.truncate(os.path.join(self.folder, "energy_uj"), 0)
+        for file in os.listdir(self.folder):
+            if os.path.isfile(os.path.join(self.folder, file)):
+                os.unlink(os.path.join(self.folder, file))
 
 
 def counts_before_wrap(joules, unit):
@@ -67,6 +80,8 @@ def build(options):
         denied = name in options.deny or "all" in options.deny
         folder = os.path.join(options.tree, "powercap", path)
         zone = Zone(folder, name, options.watts * share, unit, start, standing, 0o000 if denied else 0o444)
+        if name in options.vanish:
+            zone.vanishes_after = options.vanish_after
         if name in options.missing:
             os.unlink(os.path.join(folder, "energy_uj"))
         else:
@@ -113,6 +128,8 @@ def parse():
     parser.add_argument("--standing", action="append", default=[], metavar="NAME", help="this zone's counter stands")
     parser.add_argument("--deny", action="append", default=[], metavar="NAME", help="mode 000; 'all' for every zone")
     parser.add_argument("--missing", action="append", default=[], metavar="NAME", help="this zone has no energy_uj")
+    parser.add_argument("--vanish", action="append", default=[], metavar="NAME", help="this zone is taken away")
+    parser.add_argument("--vanish-after", type=float, default=1.0, help="seconds until zones are taken away")
     parser.add_argument("--step", type=float, default=0.005, help="seconds between updates")
     parser.add_argument("--ready", help="file to make once the counters run")
     return parser.parse_args()
