@@ -34,10 +34,12 @@ RUNTIMES := .build/runtimes
 ROUNDS ?= 5
 ONLY ?=
 RESUME ?=
+# Pairs of runs with and without `nodewatt meter`, 20 s each.
+PAIRS ?= 9
 FORMATTED := Package.swift Sources Kernels Tests
 SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh Tests/Kernels/*.sh Tests/Drivers/*.sh)
 
-.PHONY: help setup setup-test setup-peers build bench test test-kernels check-kernels lint format dist bench-peers clean
+.PHONY: help setup setup-test setup-peers build bench test test-kernels check-kernels lint format dist bench-peers bench-meter clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -116,6 +118,9 @@ setup-peers: setup
 bench-peers: build setup-peers ## ratios to oneDNN, likwid-bench and clpeak, measured in turn; ROUNDS=, ONLY=, RESUME=1
 	python3 Tests/Peers/bench_peers.py $(PROGRAM) --peers $(PEERS) --rounds $(ROUNDS) \
 	  $(if $(ONLY),--only '$(ONLY)') $(if $(RESUME),--resume)
+
+bench-meter: build ## what `nodewatt meter` costs the command it meters, in pairs; PAIRS=
+	python3 Tests/Peers/meter_overhead.py $(PROGRAM) --pairs $(PAIRS)
 
 clean: ## remove what was built
 	rm -rf .build dist

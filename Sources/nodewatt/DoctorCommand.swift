@@ -20,8 +20,8 @@ struct DoctorCommand: ParsableCommand {
 
     func run() throws {
         let node = try NodeAssembly()
-        let meters = try node.meters()
-        let metering = EnergyAccumulator(meters: meters.meters, expectedPackages: node.packages)
+        let meters = try node.metering.meters()
+        let metering = EnergyAccumulator(meters: meters.meters, expectedPackages: node.metering.packages)
         // Long enough that a counter which stands still shows.
         metering.beginWindow()
         let quiet = node.quietMoment()

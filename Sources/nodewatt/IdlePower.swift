@@ -34,7 +34,7 @@ struct IdlePower {
     ///   - grade: The grade of the command's energy; figures of another grade are not held against it.
     ///   - node: The running node.
     /// - Returns: The idle power; `nil` where none is known.
-    func baseline(_ before: WindowEnergy?, after: WindowEnergy?, grade: EnergyGrade, _ node: NodeAssembly) -> Baseline?
+    func baseline(_ before: WindowEnergy?, after: WindowEnergy?, grade: EnergyGrade, _ node: MeterAssembly) -> Baseline?
     {
         let powers = [before, after].compactMap(\.self).filter { $0.grade == grade }.compactMap(\.power?.value)
         if !powers.isEmpty {
@@ -44,7 +44,7 @@ struct IdlePower {
         return before == nil ? fromProfile(grade, node) : nil
     }
 
-    private func fromProfile(_ grade: EnergyGrade, _ node: NodeAssembly) -> Baseline? {
+    private func fromProfile(_ grade: EnergyGrade, _ node: MeterAssembly) -> Baseline? {
         let host = node.probe.hostName
         let directory = ResultsDirectory.resolve(nil, environment: node.environment)
         let path = ResultsDirectory.profilePath(host: host, in: directory)

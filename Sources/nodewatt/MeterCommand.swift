@@ -60,7 +60,7 @@ struct MeterCommand: ParsableCommand {
 
     func run() throws {
         let signals = ForwardedSignals()
-        let node = try NodeAssembly()
+        let node = try MeterAssembly()
         let facts = try SiteResolver(
             options: site, environment: node.environment, factors: try node.profiles.gridFactors()
         ).resolve()

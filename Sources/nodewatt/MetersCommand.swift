@@ -21,7 +21,7 @@ struct MetersCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let inventory = try sysfs.map(Self.captured) ?? NodeAssembly().meters()
+        let inventory = try sysfs.map(Self.captured) ?? MeterAssembly().meters()
         switch output.format {
         case .json: try printDocument(MetersDocument(inventory, isThisSystem: sysfs == nil))
         case .text: lines(inventory).forEach { Terminal.line($0) }

@@ -13,6 +13,7 @@ struct NodeAssembly {
     let profiles: ProfileDirectory
     let topology: Topology
     let probe = HostProbe()
+    let metering: MeterAssembly
     let cpu: CPUBackend
     let openCL: OpenCLBackend
 
@@ -23,7 +24,8 @@ struct NodeAssembly {
     ///   ``NodeModel/UsageError`` for a `NODEWATT_ISA` this machine lacks.
     init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
         self.environment = environment
-        profiles = try Installation.profiles(environment)
+        metering = try MeterAssembly(environment: environment)
+        profiles = metering.profiles
         topology = try HwlocTopologySource(origin: .thisSystem).discover()
         cpu = try CPUBackend(environment: environment)
         openCL = OpenCLBackend(
@@ -65,42 +67,11 @@ struct NodeAssembly {
             || device.pciAddress == "0000:" + name
     }
 
-    /// Finds the meters of this node.
-    ///
-    /// - Parameter power: What the user knows of the node's power; a simulated power replaces all meters.
-    /// - Returns: The meters, and what could not be read.
-    /// - Throws: ``NodeModel/InputError`` for a power model file that is wrong.
-    func meters(_ power: PowerModelOptions? = nil) throws -> MeterInventory {
-        if let watts = power?.simulatedWatts { return MeterInventory(meters: [Self.simulatedMeter(watts)]) }
-        return
-            try MeterCatalogue.discover(
-                MeterOptions(
-                    expectedPackages: packages, processor: ProcessorKind.read(),
-                    processors: topology.objects(.thread).count,
-                    profilesDirectory: profiles.path(for: "hardware"), idleWatts: power?.idleWatts.map { Watts($0) },
-                    maxWatts: power?.maxWatts.map { Watts($0) }))
-    }
-
-    private static func simulatedMeter(_ watts: Double) -> ScriptedMeter {
-        let description = MeterDescription(
-            id: "simulated:node", source: "simulated", domain: EnergyDomain(name: "node", kind: .node),
-            grade: .modelled,
-            resolutionJoules: Joules(0), updatePeriodSeconds: Seconds(0), wrapRangeJoules: nil, relativeUncertainty: 0,
-            boundary: "everything: the power was given on the command line")
-        return ScriptedMeter(description, watts: Watts(watts), clock: .monotonic)
-    }
-
     /// Processor times after a moment in which nothing of ours ran, to tell other people's load by.
     func quietMoment() -> ProcessorTimes? {
         let times = try? ProcessorTimes.read()
         Interruption.sleep(Seconds(0.25))
         return times
-    }
-
-    /// How many packages the machine has, where hwloc knows.
-    var packages: Int? {
-        let count = topology.objects(.package).count
-        return count > 0 ? count : nil
     }
 
     /// Who this node is.
@@ -111,7 +82,8 @@ struct NodeAssembly {
     func identity(devices: [Device]) -> NodeIdentity {
         let driven = devices.filter { $0.backend != cpu.name }
         let drivers = Dictionary(driven.map { ($0.id.rawValue, $0.driver) }, uniquingKeysWith: { first, _ in first })
-        let caps = RAPLMeter.packagePowerCaps(MeterOptions(expectedPackages: packages, processor: ProcessorKind.read()))
+        let caps = RAPLMeter.packagePowerCaps(
+            MeterOptions(expectedPackages: metering.packages, processor: ProcessorKind.read()))
         return probe.identity(shape: TopologyCounts(topology).shape, powerCapsWatts: caps, drivers: drivers)
     }
 }

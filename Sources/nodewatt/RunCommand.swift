@@ -106,9 +106,9 @@ struct RunSetup {
         let everything = node.allDevices()
         let inventory = try NodeAssembly.select(command.selection.device, from: everything)
         try command.selection.requireProcessor(among: inventory.devices)
-        let meters = try node.meters(command.power)
+        let meters = try node.metering.meters(command.power)
         metering = EnergyAccumulator(
-            meters: meters.meters, expectedPackages: node.packages,
+            meters: meters.meters, expectedPackages: node.metering.packages,
             polling: Terminal.showsProgress ? .live : .automatic)
         plans = Planner(
             suite: suite, selection: selection, model: model, topology: node.topology,

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""How much longer a command takes below `nodewatt meter`, and what the sampler costs.
+
+The command does a fixed amount of work on every processor for about --seconds, with and without nodewatt, in turn and in
+changing order. Printed are the median of the pairs' ratios and its 95 % interval (order statistics), and the processor
+time nodewatt used while the command ran, as a share of one processor. With RAPL's powercap tree of a fixture the sampler
+reads the real libpowercap. Exit status 1 when a figure is above what is wanted.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+LONGER_WANTED = 0.005
+SAMPLER_WANTED = 0.002
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def build(folder):
+    """Compiles the command."""
+    program = os.path.join(folder, "fixed_work")
+    source = os.path.join(TESTS, "Peers", "fixed_work.c")
+    subprocess.run(["clang", "-O2", "-pthread", "-o", program, source], check=True)
+    return program
+
+
+def seconds(command):
+    """Runs a command; the wall clock's seconds."""
+    start = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.monotonic() - start
+
+
+def calibrated(program, wanted):
+    """The command that takes about so many seconds."""
+    threads = str(len(os.sched_getaffinity(0)))
+    trial = 200
+    taken = seconds([program, threads, str(trial)])
+    return [program, threads, str(max(1, round(trial * wanted / taken)))]
+
+
+def interval(values):
+    """A 95 % interval of the median: the order statistics of the binomial distribution, wide for few values."""
+    ordered = sorted(values)
+    count = len(ordered)
+    reach = round(0.98 * count ** 0.5)
+    return ordered[max(0, count // 2 - reach)], ordered[min(count - 1, (count - 1) // 2 + reach)]
+
+
+def ratios(nodewatt, command, pairs):
+    """Ratios of the time with nodewatt to that without."""
+    found = []
+    for pair in range(pairs):
+        times = {}
+        for metered in ([False, True] if pair % 2 == 0 else [True, False]):
+            times[metered] = seconds(([nodewatt, "meter", "--"] if metered else []) + command)
+        found.append(times[True] / times[False])
+        print(f"pair {pair + 1}: {times[False]:.3f} s, metered {times[True]:.3f} s, ratio {found[-1]:.4f}", flush=True)
+    return found
+
+
+def sampler_share(nodewatt, command, rate, folder):
+    """The processor time of the sampler as a share of one processor, on a tree of two packages with memory."""
+    document = os.path.join(folder, "meter.json")
+    script = os.path.join(TESTS, "Fixtures", "with_rapl_tree.sh")
+    tree = ["--packages", "2", "--dram-watts", "30", "--step", "0.05"]
+    subprocess.run(
+        [script] + tree + ["--", nodewatt, "meter", "--rate", str(rate), "--trace", os.path.join(folder, "trace.csv"),
+                           "--output", document, "--"] + command,
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(document, encoding="utf-8") as file:
+        found = json.load(file)
+    return found["metering_processor_seconds"] / found["duration_seconds"]
+
+
+def main():
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("nodewatt")
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        command = calibrated(build(folder), options.seconds)
+        found = ratios(options.nodewatt, command, options.pairs)
+        low, high = interval(found)
+        longer = statistics.median(found) - 1
+        print(f"longer with nodewatt meter: {longer:+.2%} ({low - 1:+.2%} to {high - 1:+.2%}), wanted {LONGER_WANTED:.1%}")
+        shares = {rate: sampler_share(options.nodewatt, command, rate, folder) for rate in (10, 100, 1000)}
+        for rate, share in shares.items():
+            wanted = f", wanted {SAMPLER_WANTED:.1%}" if rate == 10 else ""
+            print(f"sampler at {rate} Hz with 6 counters: {share:.3%} of a processor{wanted}")
+    sys.exit(1 if longer > LONGER_WANTED or shares[10] > SAMPLER_WANTED else 0)
+
+
+if __name__ == "__main__":
+    main()
