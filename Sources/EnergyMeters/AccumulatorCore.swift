@@ -32,9 +32,7 @@ final class AccumulatorCore: Sendable {
         self.clock = clock
         self.plan = plan
         self.alignment = alignment
-        let tracks = meters.map {
-            MeterTrack($0.description, plausibleWatts: EnergyAccumulator.plausibleWatts(of: $0))
-        }
+        let tracks = meters.map { MeterTrack($0.description, plausibleWatts: $0.believableWatts) }
         state = Mutex(State(tracks: tracks, lastReads: tracks.map { _ in nil }))
     }
 

@@ -89,11 +89,6 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
         withExtendedLifetime(ended) {}
     }
 
-    /// The power above which a meter's reading is not believed.
-    static func plausibleWatts(of meter: any EnergyMeter) -> Watts {
-        (meter as? any PowerBounded)?.plausibleWatts ?? Watts(2000)
-    }
-
     /// The window in which the edges are 1 % of the time.
     ///
     /// There are two, each up to an update period late; two steps of the counter at 400 W are not to be more either.

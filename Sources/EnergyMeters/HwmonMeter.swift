@@ -2,11 +2,9 @@ import HostProbe
 public import NodeModel
 
 /// An energy counter or power sensor of a hwmon chip: GPUs by AMD and Intel, sockets, boards.
-public final class HwmonMeter: EnergyMeter, PowerBounded {
+public final class HwmonMeter: EnergyMeter {
     /// The sensor.
     public let description: MeterDescription
-    /// What one card or processor may draw; a whole node ten times that.
-    public let plausibleWatts: Watts
     private let sensor: HwmonSensor
     private let root: HostRoot
     private let clock: MeterClock
@@ -22,7 +20,6 @@ public final class HwmonMeter: EnergyMeter, PowerBounded {
             updatePeriodSeconds: Seconds(isEnergy ? 1e-2 : Self.period(sensor, root)), wrapRangeJoules: nil,
             relativeUncertainty: Self.uncertainty(sensor, root), boundary: rule.boundary,
             samplesPower: isEnergy ? nil : true)
-        plausibleWatts = Watts(rule.kind == .node ? 20_000 : 2_000)
         self.sensor = sensor
         self.root = root
         clock = options.clock

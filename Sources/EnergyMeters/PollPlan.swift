@@ -48,7 +48,7 @@ package struct PollPlan: Sendable {
         // The model's energy is made of cumulative times, and reading those of a large node is slow.
         if description.grade == .modelled, description.wrapRangeJoules == nil { return nil }
         guard let range = description.wrapRangeJoules else { return longest }
-        let wrap = range.rawValue / EnergyAccumulator.plausibleWatts(of: meter).rawValue
+        let wrap = range.rawValue / meter.believableWatts.rawValue
         return min(max(Seconds(0.25), Seconds(wrap / 4)), longest)
     }
 }

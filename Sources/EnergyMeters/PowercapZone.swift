@@ -30,11 +30,17 @@ public struct PowercapAddress: Hashable, Sendable {
 }
 
 /// A file of the powercap tree that could not be read.
-struct PowercapFailure: Error {
+package struct PowercapFailure: Error {
     /// The file's path.
-    var path: String
+    package var path: String
     /// The C library's error number; `EBADMSG` stands for a content that is not a number.
-    var errorNumber: Int32
+    package var errorNumber: Int32
+
+    /// Creates a failure.
+    package init(path: String, errorNumber: Int32) {
+        self.path = path
+        self.errorNumber = errorNumber
+    }
 
     /// What went wrong, in words.
     var reason: String {
@@ -46,8 +52,11 @@ struct PowercapFailure: Error {
 }
 
 /// A zone's counter, ready to be read again and again.
-protocol PowercapCounter: AnyObject, Sendable {
+package protocol PowercapCounter: AnyObject, Sendable {
     /// The counter's value in microjoules.
+    ///
+    /// - Returns: The value as the kernel shows it.
+    /// - Throws: ``PowercapFailure`` when it cannot be read.
     func microjoules() throws(PowercapFailure) -> UInt64
 }
 

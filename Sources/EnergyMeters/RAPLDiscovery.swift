@@ -36,8 +36,9 @@ extension RAPLMeter {
         let packages = zones.filter { $0.path.count == 1 }.compactMap { zone in
             (try? source.name(of: zone)).map { (zone, RAPLTree.domain($0, in: nil)) }
         }.filter { $0.1.kind == .package }
+        let isOne = options.processor?.countsPerPackage == true
         let mirrors = RAPLTree.mirrors(
-            packages.map(\.1), countsPerPackage: options.processor?.countsPerPackage ?? false)
+            packages.map(\.1), twins: isOne ? RAPLTree.dieTwins(packages.map(\.1)) : [:])
         return zip(packages, mirrors).filter { $0.1 == nil }.compactMap { package, _ in
             let limits = limits(of: package.0, in: source)
             return limits.first { $0.name == "long_term" }?.watts ?? limits.first?.watts
@@ -61,8 +62,7 @@ extension RAPLMeter {
         var found = Zones()
         for controlType in RAPLTree.controlTypes { collect(controlType, source, &found) }
         var inventory = MeterInventory(unavailable: RAPLPermission.note(found.failures))
-        let mirrors = RAPLTree.mirrors(
-            found.readable.map(\.zone.domain), countsPerPackage: options.processor?.countsPerPackage ?? false)
+        let mirrors = RAPLTree.mirrors(found.readable.map(\.zone.domain), twins: twins(found, source, options))
         for (entry, mirrored) in zip(found.readable, mirrors) {
             if let mirrored {
                 inventory.unavailable.append(
@@ -79,6 +79,27 @@ extension RAPLMeter {
         return inventory
     }
 
+    /// The top-level zones that show what another one shows: by their values where they run, else by who made the
+    /// processor.
+    private static func twins(_ found: Zones, _ source: some PowercapSource, _ options: MeterOptions) -> [String:
+        String]
+    {
+        let domains = found.readable.map(\.zone.domain)
+        let check = MirrorCheck(clock: options.clock)
+        return RAPLTree.doubtful(domains, packages: options.expectedPackages).filter { name, holder in
+            guard let one = found.readable.first(where: { $0.zone.domain.name == holder }),
+                let other = found.readable.first(where: { $0.zone.domain.name == name })
+            else { return false }
+            let isDie = one.zone.domain.package == other.zone.domain.package
+            let isRule = isDie && options.processor?.countsPerPackage == true
+            // A copy was not taken at one moment, and does not run.
+            guard source.isThisSystem, one.zone.rangeMicrojoules == other.zone.rangeMicrojoules else { return isRule }
+            let evidence = check.compare(
+                one.counter, other.counter, range: one.zone.rangeMicrojoules, watts: one.zone.plausibleWatts)
+            return evidence == .same || (evidence == .unknown && isRule)
+        }
+    }
+
     private struct Zones {
         var readable: [(zone: RAPLZone, counter: any PowercapCounter)] = []
         var failures: [(zone: PowercapAddress, failure: PowercapFailure)] = []
@@ -92,8 +113,10 @@ extension RAPLMeter {
             do {
                 let parent = parents[PowercapAddress(controlType: controlType, path: address.path.dropLast())]
                 let domain = RAPLTree.domain(try source.name(of: address), in: parent?.domain)
-                let watts = plausibleWatts(domain, limits(of: address, in: source).map(\.watts)) ?? parent?.watts
-                parents[address] = (domain, watts ?? unlimitedWatts)
+                let watts =
+                    plausibleWatts(limits(of: address, in: source).map(\.watts)) ?? parent?.watts
+                    ?? PlausiblePower.watts(domain.kind)
+                parents[address] = (domain, watts)
                 let range = try source.rangeMicrojoules(of: address)
                 guard range > 0 else {
                     throw PowercapFailure(path: source.path(address, "max_energy_range_uj"), errorNumber: ERANGE)
@@ -102,7 +125,7 @@ extension RAPLMeter {
                 _ = try counter.microjoules()
                 let zone = RAPLZone(
                     address: address, domain: domain, rangeMicrojoules: range,
-                    plausibleWatts: watts ?? unlimitedWatts)
+                    plausibleWatts: watts)
                 found.readable.append((zone, counter))
             } catch let failure as PowercapFailure {
                 found.failures.append((address, failure))
@@ -112,16 +135,11 @@ extension RAPLMeter {
         }
     }
 
-    // No package draws as much.
-    private static let unlimitedWatts = Watts(2000)
-
     /// The power above which a zone's reading is an error: twice its largest limit.
     ///
     /// A limit may be set lower than what the processor can fall to, and firmware without one shows absurd figures.
-    private static func plausibleWatts(_ domain: EnergyDomain, _ limits: [Double]) -> Watts? {
-        let limit = limits.filter { $0 <= unlimitedWatts.rawValue }.max().map { Watts(max(500, 2 * $0)) }
-        // A platform may hold accelerators.
-        return limit ?? (domain.kind == .platform ? Watts(20_000) : nil)
+    private static func plausibleWatts(_ limits: [Double]) -> Watts? {
+        limits.filter { $0 <= PlausiblePower.watts(.package).rawValue }.max().map { Watts(max(500, 2 * $0)) }
     }
 
     /// Says why there is no RAPL at all, or that it does not see every package.

@@ -67,9 +67,3 @@ public final class RAPLMeter: EnergyMeter, PowerBounded {
         }
     }
 }
-
-/// A meter that knows which power cannot be true.
-public protocol PowerBounded: EnergyMeter {
-    /// A reading that means more power than this is an error of the counter.
-    var plausibleWatts: Watts { get }
-}

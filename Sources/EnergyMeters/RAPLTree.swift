@@ -58,25 +58,54 @@ public enum RAPLTree {
 
     /// The zones to use when each package may be counted only once.
     ///
-    /// A domain seen through both control types is taken from the first. On AMD and Hygon each `package-P-die-N`
-    /// shows the whole package's counter, so one die stands for the package; on Intel dies are real and are kept.
+    /// A domain seen through both control types is taken from the first. What lies below a zone that mirrors another is
+    /// a mirror as well.
     ///
     /// - Parameters:
     ///   - domains: The domains of readable zones, those of the preferred control type first.
-    ///   - countsPerPackage: Whether dies mirror their package.
+    ///   - twins: Top-level domains that show what another one shows, with that one's name; see
+    ///     ``dieTwins(_:)``.
     /// - Returns: For each domain `nil` when it is used, or the name of the domain that already holds its energy.
-    public static func mirrors(_ domains: [EnergyDomain], countsPerPackage: Bool) -> [String?] {
+    public static func mirrors(_ domains: [EnergyDomain], twins: [String: String]) -> [String?] {
         var names: Set<String> = []
-        var packages: [Int: String] = [:]
         return domains.map { domain in
             guard names.insert(domain.name).inserted else { return domain.name }
-            guard countsPerPackage, let package = domain.package else { return nil }
-            // What lies below a mirrored die is a mirror as well.
-            let top = domain.name.split(separator: "/").first.map(String.init) ?? domain.name
-            let holder = packages[package] ?? top
-            packages[package] = holder
-            return holder == top ? nil : holder
+            return twins[top(domain)]
         }
+    }
+
+    /// Pairs of top-level domains that may be one: dies of a package, and packages beyond those the machine has.
+    ///
+    /// - Parameters:
+    ///   - domains: The domains of readable zones.
+    ///   - packages: How many packages the machine has, where that is known.
+    /// - Returns: For each doubtful domain's name that of the domain it may mirror, the first of its kind.
+    public static func doubtful(_ domains: [EnergyDomain], packages: Int?) -> [String: String] {
+        let tops = domains.filter { $0.kind == .package }
+        let numbers = Set(tops.compactMap(\.package)).count
+        let isSurplus = packages.map { numbers > $0 } ?? false
+        var first: [Int: String] = [:]
+        var doubtful: [String: String] = [:]
+        for domain in tops where domain.package != nil {
+            let group = isSurplus ? 0 : domain.package ?? 0
+            if let holder = first[group] {
+                if holder != domain.name { doubtful[domain.name] = holder }
+            } else {
+                first[group] = domain.name
+            }
+        }
+        return doubtful
+    }
+
+    /// The dies of each package but the first, with the first die's name: what AMD and Hygon show is one counter.
+    ///
+    /// - Parameter domains: The domains of readable zones.
+    /// - Returns: For each further die's name that of the first.
+    public static func dieTwins(_ domains: [EnergyDomain]) -> [String: String] { doubtful(domains, packages: nil) }
+
+    /// The top-level domain a domain lies in.
+    private static func top(_ domain: EnergyDomain) -> String {
+        domain.name.split(separator: "/").first.map(String.init) ?? domain.name
     }
 
     /// Lists the zones of a control type, parents before their children.

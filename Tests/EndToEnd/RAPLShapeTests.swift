@@ -40,6 +40,9 @@ import Testing
             tree: ["--watts", "280", "--dies", "4", "--mirror", "--unit-bits", "16"],
             counted: ["package-0-die-0": 280]),
         Shape(
+            testDescription: "a package with dies that count apart", tree: ["--watts", "300", "--dies", "2"],
+            counted: ["package-0-die-0": 150, "package-0-die-1": 150]),
+        Shape(
             testDescription: "the same package through MSR and MMIO", tree: ["--watts", "120", "--mmio"],
             counted: ["package-0": 120], apart: ["package-0/core": 72]),
         Shape(

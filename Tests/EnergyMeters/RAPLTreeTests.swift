@@ -48,14 +48,32 @@ import Testing
     @Test(
         "what shows the same energy is counted once",
         arguments: [
-            (["package-0", "package-1"], true, [nil, nil]),
-            (["package-0", "psys", "package-0"], false, [nil, nil, "package-0"]),
-            (["package-0-die-0", "package-0-die-1"], false, [nil, nil]),
-            (["package-0-die-0", "package-0-die-1"], true, [nil, "package-0-die-0"]),
-            (["package-0-die-0", "package-1-die-0", "package-1-die-1"], true, [nil, nil, "package-1-die-0"]),
-        ] as [([String], Bool, [String?])])
-    func mirrors(_ names: [String], _ countsPerPackage: Bool, _ expected: [String?]) {
+            (["package-0", "package-1"], [:], [nil, nil]),
+            (["package-0", "psys", "package-0"], [:], [nil, nil, "package-0"]),
+            (
+                ["package-0-die-0", "package-0-die-1"], ["package-0-die-1": "package-0-die-0"],
+                [nil, "package-0-die-0"]
+            ),
+        ] as [([String], [String: String], [String?])])
+    func mirrors(_ names: [String], _ twins: [String: String], _ expected: [String?]) {
         let domains = names.map { RAPLTree.domain($0, in: nil) }
-        #expect(RAPLTree.mirrors(domains, countsPerPackage: countsPerPackage) == expected)
+        #expect(RAPLTree.mirrors(domains, twins: twins) == expected)
+    }
+
+    @Test(
+        "dies of a package and packages beyond the machine's are doubtful",
+        arguments: [
+            (["package-0", "package-1"], 2, [:]), (["package-0", "package-1"], nil, [:]),
+            (["package-0", "package-1"], 1, ["package-1": "package-0"]),
+            (["package-0-die-0", "package-0-die-1"], 1, ["package-0-die-1": "package-0-die-0"]),
+            (
+                ["package-0-die-0", "package-1-die-0", "psys", "package-1-die-1"], 2,
+                ["package-1-die-1": "package-1-die-0"]
+            ),
+            (["package-0", "package-0"], 1, [:]),
+        ] as [([String], Int?, [String: String])])
+    func doubtful(_ names: [String], _ packages: Int?, _ expected: [String: String]) {
+        let domains = names.map { RAPLTree.domain($0, in: nil) }
+        #expect(RAPLTree.doubtful(domains, packages: packages) == expected)
     }
 }

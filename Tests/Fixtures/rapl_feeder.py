@@ -64,9 +64,13 @@ class Zone:
                 os.unlink(os.path.join(self.folder, file))
 
 
-def counts_before_wrap(joules, unit):
-    """The count from which the counter wraps after so many joules; nothing given starts it in the middle."""
-    return COUNTS // 2 if joules is None else (COUNTS - int(joules / unit)) % COUNTS
+def counts_before_wrap(joules, unit, package):
+    """The count from which the counter wraps after so many joules; nothing given starts it in the middle.
+
+    Counters of different hardware never stand at one value: those of each further package are a hundred joules behind.
+    """
+    behind = int(100 * package / unit)
+    return (COUNTS // 2 if joules is None else COUNTS - int(joules / unit)) % COUNTS - behind
 
 
 def build(options):
@@ -74,8 +78,8 @@ def build(options):
     unit = 2.0**-options.unit_bits
     zones = []
 
-    def add(path, name, share):
-        start = counts_before_wrap(options.wrap_after_joules, unit)
+    def add(path, name, share, number=0):
+        start = counts_before_wrap(options.wrap_after_joules, unit, number)
         standing = name in options.standing
         denied = name in options.deny or "all" in options.deny
         folder = os.path.join(options.tree, "powercap", path)
@@ -94,16 +98,17 @@ def build(options):
         name = f"package-{package}" + (f"-die-{die}" if options.dies > 1 else "")
         place = f"intel-rapl/intel-rapl:{index:x}"
         # Mirrored dies each show the whole package.
-        zone = add(place, name, 1 / (options.packages if options.mirror else packages))
+        number = package if options.mirror else index
+        zone = add(place, name, 1 / (options.packages if options.mirror else packages), number)
         zone.constraint(0, "long_term", options.limit)
         zone.constraint(1, "short_term", 1.2 * options.limit)
         if options.peak_power:
             zone.constraint(2, "peak_power", 2 * options.limit)
-        add(f"{place}/intel-rapl:{index:x}:0", "core", 0.6 / packages)
+        add(f"{place}/intel-rapl:{index:x}:0", "core", 0.6 / packages, number)
         if options.dram_watts:
-            add(f"{place}/intel-rapl:{index:x}:1", "dram", options.dram_watts / options.watts / packages)
+            add(f"{place}/intel-rapl:{index:x}:1", "dram", options.dram_watts / options.watts / packages, number)
         if options.mmio:
-            add(f"intel-rapl-mmio/intel-rapl-mmio:{index:x}", name, 1 / packages)
+            add(f"intel-rapl-mmio/intel-rapl-mmio:{index:x}", name, 1 / packages, number)
     for offset, name in enumerate(options.psys):
         # A hole before it, as after a socket was taken out.
         add(f"intel-rapl/intel-rapl:{packages + 1 + offset:x}", name, 1.5)
@@ -150,9 +155,11 @@ def main():
         with open(options.ready, "w", encoding="ascii"):
             pass
     while True:
+        # One instant for all: mirrors of one register show one value.
+        now = time.monotonic() - start
         for zone in zones:
             if not zone.standing:
-                zone.step(time.monotonic() - start)
+                zone.step(now)
         time.sleep(options.step)
 
 
