@@ -12,6 +12,8 @@ public struct MeterOptions: Sendable {
     public var processors: Int?
     /// The folder that holds `cpu_power.json`; without it there is no power model except from given watts.
     public var profilesDirectory: String?
+    /// The folder with the rules that give permissions, for the commands that install them.
+    public var permissionsDirectory: String?
     /// The whole node's power when idle, in place of the model's.
     public var idleWatts: Watts?
     /// The whole node's power at full load, in place of the model's.
@@ -22,7 +24,8 @@ public struct MeterOptions: Sendable {
     /// Creates options.
     public init(
         capturedRoot: String? = nil, expectedPackages: Int? = nil, processor: ProcessorKind? = nil,
-        processors: Int? = nil, profilesDirectory: String? = nil, idleWatts: Watts? = nil, maxWatts: Watts? = nil,
+        processors: Int? = nil, profilesDirectory: String? = nil, permissionsDirectory: String? = nil,
+        idleWatts: Watts? = nil, maxWatts: Watts? = nil,
         clock: MeterClock = .monotonic
     ) {
         self.capturedRoot = capturedRoot
@@ -30,6 +33,7 @@ public struct MeterOptions: Sendable {
         self.processor = processor
         self.processors = processors
         self.profilesDirectory = profilesDirectory
+        self.permissionsDirectory = permissionsDirectory
         self.idleWatts = idleWatts
         self.maxWatts = maxWatts
         self.clock = clock

@@ -61,7 +61,8 @@ extension RAPLMeter {
     {
         var found = Zones()
         for controlType in RAPLTree.controlTypes { collect(controlType, source, &found) }
-        var inventory = MeterInventory(unavailable: RAPLPermission.note(found.failures))
+        var inventory = MeterInventory(
+            unavailable: RAPLPermission.note(found.failures, rules: options.permissionsDirectory))
         let mirrors = RAPLTree.mirrors(found.readable.map(\.zone.domain), twins: twins(found, source, options))
         for (entry, mirrored) in zip(found.readable, mirrors) {
             if let mirrored {

@@ -36,17 +36,30 @@ public final class RAPLMeter: EnergyMeter, PowerBounded {
     /// - Throws: `SystemFailure` when the file cannot be read or holds no value of this counter.
     public func read() throws -> TimedReading {
         do {
-            let value = try counter.microjoules()
-            let instant = clock.now()
-            guard value <= rangeMicrojoules else {
-                throw SystemFailure(
-                    action: "reading \(description.id)",
-                    reason: "\(value) uJ is above the zone's largest value, \(rangeMicrojoules) uJ")
+            for _ in 1..<Self.tries {
+                let before = clock.now()
+                let reading = try readOnce()
+                if reading.instant.since(before) < Self.quick { return reading }
             }
-            return TimedReading(instant: instant, reading: .counter(Joules(Double(value) * 1e-6)))
+            return try readOnce()
         } catch let failure as PowercapFailure {
             throw failure.systemFailure
         }
+    }
+
+    // Whoever is taken off the processor between the value and the clock pairs the one with the wrong other.
+    private static let quick = Seconds(0.0005)
+    private static let tries = 4
+
+    private func readOnce() throws -> TimedReading {
+        let value = try counter.microjoules()
+        let instant = clock.now()
+        guard value <= rangeMicrojoules else {
+            throw SystemFailure(
+                action: "reading \(description.id)",
+                reason: "\(value) uJ is above the zone's largest value, \(rangeMicrojoules) uJ")
+        }
+        return TimedReading(instant: instant, reading: .counter(Joules(Double(value) * 1e-6)))
     }
 
     /// Half a 95 % interval: assumed, as no vendor publishes one: Intel measures since Haswell; AMD estimates from activity.

@@ -73,20 +73,6 @@ public struct Device: Hashable, Codable, Sendable {
     }
 }
 
-/// Something that could have offered devices but did not, and why: absence is a status, not an error.
-public struct Unavailable: Hashable, Codable, Sendable {
-    /// What is missing, for example `opencl` or `opencl platform 1 (Clover)`.
-    public var subject: String
-    /// Why, and what would enable it.
-    public var reason: String
-
-    /// Creates a note about one absent thing.
-    public init(subject: String, reason: String) {
-        self.subject = subject
-        self.reason = reason
-    }
-}
-
 /// What a backend found.
 public struct DeviceInventory: Hashable, Codable, Sendable {
     /// The devices that can be used.

@@ -52,6 +52,14 @@ struct DoctorDocument: Encodable {
         self.warnings = warnings
     }
 
+    /// What is missing, and the commands that mend it, ready to be copied.
+    private static func lines(_ missing: Unavailable) -> [String] {
+        let remedies = (missing.remedies ?? []).flatMap { remedy in
+            ["    \(remedy.effect):"] + remedy.commands.map { "      \(Terminal.printable($0))" }
+        }
+        return ["  " + Terminal.printable("\(missing.subject): \(missing.reason)")] + remedies
+    }
+
     var lines: [String] {
         let verdict =
             switch energyGrade {
@@ -59,7 +67,7 @@ struct DoctorDocument: Encodable {
             case .modelled: "Energy is only modelled: no counter can be read."
             case .none: "Energy is not known: no counter can be read and there is no power model."
             }
-        let absent = missing.map { "  \($0.subject): \($0.reason)" }
+        let absent = missing.flatMap(Self.lines)
         let cautions = warnings.map { "  \($0.message)" + ($0.remedy.map { "\n    → \($0)" } ?? "") }
         return [verdict] + (absent.isEmpty ? [] : ["", "Missing"] + absent)
             + (cautions.isEmpty ? [] : ["", "Warnings"] + cautions)

@@ -36,7 +36,9 @@ struct MeterAssembly {
                 MeterOptions(
                     expectedPackages: packages, processor: ProcessorKind.read(),
                     processors: processors.isEmpty ? nil : processors.count,
-                    profilesDirectory: profiles.path(for: "hardware"), idleWatts: power?.idleWatts.map { Watts($0) },
+                    profilesDirectory: profiles.path(for: "hardware"),
+                    permissionsDirectory: profiles.path(for: "permissions"),
+                    idleWatts: power?.idleWatts.map { Watts($0) },
                     maxWatts: power?.maxWatts.map { Watts($0) }))
     }
 

@@ -43,7 +43,10 @@ struct MetersCommand: ParsableCommand {
         var table = TextTable([.left, .left, .left, .left, .right, .right, .left])
         table.add(["meter", "domain", "grade", "through", "resolution", "wraps at", "does not see"])
         for meter in inventory.meters { table.add(Self.row(meter.description)) }
-        return origin + table.lines + inventory.unavailable.map { Terminal.printable("\($0.subject): \($0.reason)") }
+        let absent = inventory.unavailable.map { Terminal.printable("\($0.subject): \($0.reason)") }
+        let canBeMended = inventory.unavailable.contains { $0.remedies != nil }
+        return origin + table.lines + absent
+            + (canBeMended ? ["`nodewatt doctor` prints the commands that give permission."] : [])
     }
 
     private static func row(_ meter: MeterDescription) -> [String] {

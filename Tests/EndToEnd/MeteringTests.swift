@@ -55,14 +55,38 @@ import Testing
     }
 
     @Test(.enabled(if: namespaces, "mount namespaces are barred here"))
-    func unreadableCountersNameTheCommandThatHelps() throws {
+    func unreadableCountersAreNamed() throws {
         let finished = try Program.withRAPL(
             ["--unprivileged", "--deny", "all"], ["meters", "--format", "json"])
         let document = try finished.document()
-        let reasons = (document["unavailable"] as? [[String: Any]])?.compactMap { $0["reason"] as? String } ?? []
-        #expect(reasons.contains { $0.contains("Permission denied") && $0.contains("max_energy_range_uj") })
+        let absent = document["unavailable"] as? [[String: Any]] ?? []
+        let note = try #require(absent.first { ($0["subject"] as? String ?? "").contains("intel-rapl:0") })
+        #expect((note["reason"] as? String)?.contains("Permission denied") == true)
+        #expect((note["remedies"] as? [[String: Any]])?.count == 2)
         let grades = (document["meters"] as? [[String: Any]])?.compactMap { $0["grade"] as? String }
         #expect(grades == ["modelled"])
+    }
+
+    /// The commands are run as they are printed, less sudo, in the namespace of the tree.
+    @Test(.enabled(if: namespaces, "mount namespaces are barred here"))
+    func whatDoctorPrintsEnablesTheCounters() throws {
+        let folder = Scratch.folder()
+        let ordinary = "setpriv --bounding-set=-all --inh-caps=-all \(Program.path)"
+        let script = """
+            \(ordinary) doctor > \(folder)/doctor.txt
+            sed -n 's/^ *sudo \\(chmod .*\\)/\\1/p' \(folder)/doctor.txt > \(folder)/mend.sh
+            bash -e \(folder)/mend.sh && exec \(ordinary) meters --format json
+            """
+        let fixture = Program.tests.appendingPathComponent("Fixtures/with_rapl_tree.sh").path
+        let finished = try Program.run(
+            program: "/bin/bash", [fixture, "--deny", "all", "--packages", "2", "--", "/bin/bash", "-c", script])
+        let document = try finished.document()
+        let ids = (document["meters"] as? [[String: Any]])?.compactMap { $0["id"] as? String } ?? []
+        #expect(ids.contains("rapl:intel-rapl:0") && ids.contains("rapl:intel-rapl:1"), "\(finished.error)")
+        let doctor = try String(contentsOfFile: folder + "/doctor.txt", encoding: .utf8)
+        let rule = try #require(doctor.split(separator: "\n").first { $0.contains("60-nodewatt.rules") })
+        let words = rule.split(separator: " ").map(String.init)
+        #expect(words.contains { $0.hasSuffix("60-nodewatt.rules") && FileManager.default.fileExists(atPath: $0) })
     }
 
     @Test func theDocumentHoldsThePromisedKeys() throws {

@@ -84,6 +84,8 @@ def build(options):
         denied = name in options.deny or "all" in options.deny
         folder = os.path.join(options.tree, "powercap", path)
         zone = Zone(folder, name, options.watts * share, unit, start, standing, 0o000 if denied else 0o444)
+        # The kernel nests zones and shows each at the top as well.
+        os.symlink(path, os.path.join(options.tree, "powercap", os.path.basename(path)))
         if name in options.vanish:
             zone.vanishes_after = options.vanish_after
         if name in options.missing:
@@ -147,7 +149,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         # A feeder that waits for a processor would look like an error of the meter.
-        os.setpriority(os.PRIO_PROCESS, 0, -15)
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
     except PermissionError:
         pass
     start = time.monotonic()
