@@ -82,7 +82,9 @@ let package = Package(
         tests("History", ["NodeModel", "TestExamples"]),
         tests("Exporters", ["NodeModel", "Analysis", "TestExamples"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["nodewatt", "NodeModel", "OpenCLBackend"], path: "Tests/EndToEnd",
+            name: "EndToEndTests",
+            dependencies: ["nodewatt", "NodeModel", "HostProbe", "EnergyMeters", "OpenCLBackend"],
+            path: "Tests/EndToEnd",
             swiftSettings: swiftRules),
     ],
     swiftLanguageModes: [.v6]

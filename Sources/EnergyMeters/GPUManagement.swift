@@ -165,7 +165,7 @@ extension GPUState {
         }
         self.init(
             smClock: hertz(state.smClock), memoryClock: hertz(state.memoryClock),
-            temperatureCelsius: CardReading.number(state.temperature, below: 250).map(Double.init),
+            temperatureCelsius: CardReading.number(state.temperature, below: 250).map { Double($0) },
             clockEvents: state.clockEvents.flatMap { $0 == .max ? nil : GPUClockEvent.events($0) },
             limits: GPUPowerLimits(
                 current: watts(state.limit), enforced: watts(state.enforcedLimit),

@@ -35,8 +35,9 @@ enum CardDiscovery {
                 reason: CleanText.line($0.reason, limit: 300))
         }
         for card in found.cards.prefix(Int(mostCards)) {
+            let isPlace = isPlace(card.place)
             let card = cleaned(card)
-            guard isPlace(card.place), !cards.contains(where: { $0.place == card.place }) else {
+            guard isPlace, !cards.contains(where: { $0.place == card.place }) else {
                 unavailable.append(
                     Unavailable(subject: "\(kind.rawValue) card", reason: "its place, \(card.place), cannot be"))
                 continue
