@@ -39,6 +39,8 @@ struct NVMLSource {
     var relativeUncertainty: Double
     var remark: String
 
+    /// How a card's source behaves.
+    ///
     /// The counter steps every 20 ms (V100) to 100 ms (A100, H100, consumers' cards), so the longest is taken. Sensors
     /// are within 5 % by NVIDIA's word; of A100 and H100 they look at 25 ms of every 100 ms (Yang et al., "Part-time
     /// power measurements", SC24), which more than one look at a changing load does not average out.

@@ -36,10 +36,8 @@ package struct LineProtocol: Sendable {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: Self.infinity, negativeInfinity: "-" + Self.infinity, nan: "nan")
-        let data = Data(line)
-        let said = try decoder.decode(VersionOnly.self, from: data).version
-        guard said == version else { throw LineProtocolError.version(said) }
-        return try decoder.decode(Envelope<Message>.self, from: data).message
+        decoder.userInfo = [.spokenVersion: version]
+        return try decoder.decode(Envelope<Message>.self, from: Data(line)).message
     }
 
     /// Writes a message to a file, however often the system interrupts it.
@@ -61,14 +59,33 @@ package struct LineProtocol: Sendable {
     }
 }
 
-/// A message with the protocol's version.
+/// A message with the protocol's version, which is looked at first: of another one the message may be anything.
 private struct Envelope<Message: Codable & Sendable>: Codable, Sendable {
     var version: Int
     var message: Message
+
+    init(version: Int, message: Message) {
+        self.version = version
+        self.message = message
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        version = try container.decode(Int.self, forKey: .version)
+        guard version == decoder.userInfo[.spokenVersion] as? Int else { throw LineProtocolError.version(version) }
+        message = try container.decode(Message.self, forKey: .message)
+    }
 }
 
-/// What every version of the protocol has.
-private struct VersionOnly: Decodable { var version: Int }
+extension CodingUserInfoKey {
+    /// The version a line has to be of.
+    fileprivate static let spokenVersion: CodingUserInfoKey = {
+        guard let key = CodingUserInfoKey(rawValue: "nodewatt.version") else {
+            preconditionFailure("a key is any text")
+        }
+        return key
+    }()
+}
 
 /// A line that cannot be understood.
 package enum LineProtocolError: Error {

@@ -37,6 +37,7 @@ struct MeterAssembly {
     /// What a search for meters, or for GPUs to be managed, is told of this node.
     ///
     /// - Parameter power: What the user knows of the node's power.
+    /// - Returns: The options, with the program that loads vendors' libraries.
     func options(_ power: PowerModelOptions? = nil) -> MeterOptions {
         MeterOptions(
             expectedPackages: packages, processor: ProcessorKind.read(),

@@ -47,3 +47,42 @@ import Testing
         }
     }
 }
+
+@Suite struct CardSourcesTests {
+    /// A card's counter at 100 W and the power sensor beside it, over ten seconds.
+    private static func window(sensor: Double) -> WindowEnergy {
+        let clock = ManualClock()
+        let counter = meter("gpu-0000:c1:00.0", .gpu, range: nil, uncertainty: 0.05)
+        var sampled = counter
+        sampled.samplesPower = true
+        let processor = HandMeter(meter("package-0", package: 0, range: nil), clock: clock.clock)
+        let cards = [counter, sampled].map { HandMeter($0, clock: clock.clock) }
+        cards[1].show(watts: sensor)
+        let accumulator = EnergyAccumulator(
+            meters: [processor, cards[0], cards[1]], clock: clock.clock, polling: .manual)
+        accumulator.beginWindow()
+        clock.advance(10)
+        processor.show(500)
+        cards[0].show(1_000)
+        return accumulator.endWindow()
+    }
+
+    @Test("a card's counter and its sensor count once, and may differ by what they leave open") func once() {
+        let window = Self.window(sensor: 108)
+        #expect(window.total?.value == Joules(1_500))
+        #expect(window.domains.map(\.inTotal) == [true, true, false])
+        #expect(window.domains.allSatisfy { $0.problem == nil }, "\(window.domains)")
+    }
+
+    @Test("more than that is said of both") func disagreement() {
+        let window = Self.window(sensor: 140)
+        #expect(window.total?.value == Joules(1_500))
+        #expect(window.domains.map { $0.problem == nil } == [true, false, false])
+    }
+
+    @Test("the libraries' counters come before the kernel's sensors of the same cards") func order() throws {
+        let names = MeterCatalogue.kinds.map(\.name)
+        let hwmon = try #require(names.firstIndex(of: "hwmon"))
+        #expect(names[..<hwmon].contains("nvml") && names[..<hwmon].contains("rocm"))
+    }
+}

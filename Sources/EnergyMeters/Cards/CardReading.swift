@@ -54,6 +54,7 @@ extension CardSample {
     /// The reading in a sample.
     ///
     /// - Parameter bound: What the card cannot draw.
+    /// - Returns: The energy or the power, with the instant of the call.
     /// - Throws: `SystemFailure` for a sample that is none.
     func reading(bound: Watts) throws(SystemFailure) -> TimedReading {
         let why =
