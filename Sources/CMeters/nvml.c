@@ -41,6 +41,12 @@ typedef struct {
 } field_value;
 _Static_assert(sizeof(field_value) == 40, "nvmlFieldValue_t");
 
+typedef struct {
+    unsigned version;
+    int sensor, celsius;
+} temperature_v1;
+#define TEMPERATURE_V1 ((unsigned)(sizeof(temperature_v1) | 1 << 24))
+
 static struct {
     int (*init)(void);
     int (*shutdown)(void);
@@ -55,6 +61,7 @@ static struct {
     int (*limits)(device, unsigned *, unsigned *);
     int (*clock)(device, int, unsigned *);
     int (*temperature)(device, int, unsigned *);
+    int (*temperature_v)(device, temperature_v1 *);
     int (*events)(device, unsigned long long *);
     int (*mig)(device, unsigned *, unsigned *);
     int (*power)(device, unsigned *);
@@ -86,6 +93,8 @@ int32_t nwm_nvml_load(const char *path, char *message, size_t capacity) {
     NWM_FIND(library, "nvmlDeviceGetPowerManagementLimitConstraints", nvml.limits);
     NWM_FIND(library, "nvmlDeviceGetClockInfo", nvml.clock);
     NWM_FIND(library, "nvmlDeviceGetTemperature", nvml.temperature);
+    // Since R575, the older one being deprecated.
+    NWM_FIND(library, "nvmlDeviceGetTemperatureV", nvml.temperature_v);
     // Renamed in R535.
     if (!NWM_FIND(library, "nvmlDeviceGetCurrentClocksEventReasons", nvml.events)) {
         NWM_FIND(library, "nvmlDeviceGetCurrentClocksThrottleReasons", nvml.events);
@@ -173,6 +182,19 @@ static int32_t limit_bound(device card, int highest, uint64_t *value) {
     return status;
 }
 
+static int32_t temperature(device card, uint64_t *value) {
+    temperature_v1 answer = {.version = TEMPERATURE_V1, .sensor = GPU_TEMPERATURE};
+    if (nvml.temperature_v != NULL && nvml.temperature_v(card, &answer) == 0) {
+        *value = (uint64_t)(int64_t)answer.celsius;
+        return 0;
+    }
+    if (nvml.temperature == NULL) { return NWM_ABSENT; }
+    unsigned number = 0;
+    int status = nvml.temperature(card, GPU_TEMPERATURE, &number);
+    *value = number;
+    return status;
+}
+
 static int32_t partitioned(device card, uint64_t *value) {
     if (nvml.mig == NULL) { return NWM_ABSENT; }
     unsigned now = 0, next = 0;
@@ -220,7 +242,7 @@ int32_t nwm_nvml_number(uint32_t index, int32_t what, uint64_t *value) {
     case NWM_NVML_HIGHEST_LIMIT: return limit_bound(card, 1, value);
     case NWM_NVML_SM_CLOCK: return numbered(nvml.clock, card, SM_CLOCK, value);
     case NWM_NVML_MEMORY_CLOCK: return numbered(nvml.clock, card, MEMORY_CLOCK, value);
-    case NWM_NVML_TEMPERATURE: return numbered(nvml.temperature, card, GPU_TEMPERATURE, value);
+    case NWM_NVML_TEMPERATURE: return temperature(card, value);
     case NWM_NVML_CLOCK_EVENTS: return wide(nvml.events, card, value);
     case NWM_NVML_ARCHITECTURE: return plain(nvml.architecture, card, value);
     case NWM_NVML_PARTITIONED: return partitioned(card, value);

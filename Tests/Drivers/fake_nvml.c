@@ -217,6 +217,19 @@ EXPORT int nvmlDeviceGetClockInfo(void *device, int which, unsigned *clock) {
     return 0;
 }
 
+typedef struct {
+    unsigned version;
+    int sensor, celsius;
+} temperature_info;
+
+EXPORT int nvmlDeviceGetTemperatureV(void *device, temperature_info *temperature) {
+    (void)device;
+    if (is("no_field")) { return 13; }
+    if (temperature->version != (sizeof *temperature | 1 << 24)) { return 25; }
+    temperature->celsius = 62;
+    return 0;
+}
+
 EXPORT int nvmlDeviceGetTemperature(void *device, int sensor, unsigned *temperature) {
     (void)device, (void)sensor;
     *temperature = 61;

@@ -288,7 +288,10 @@ struct GPUManagementTests {
         #expect(gpu.name == "NVIDIA H100 80GB HBM3" && gpu.uuid == "GPU-00000000-0000-0000-0000-000000000000")
         let state = try management.state(of: gpu)
         #expect(state.smClock == Hertz(1.98e9) && state.memoryClock == Hertz(2.619e9))
-        #expect(state.temperatureCelsius == 61)
+        #expect(state.temperatureCelsius == 62)
+        // Libraries before R575 have the older function alone.
+        let older = try #require(try GPUManagement.open(Self.options("no_field")))
+        #expect(try older.state(of: gpu).temperatureCelsius == 61)
         #expect(state.clockEvents == [.powerCap, .hardwareThermalSlowdown])
         #expect(state.clockEvents?.allSatisfy(\.isThrottling) == true)
         #expect(state.limits.lowest == Watts(100) && state.limits.highest == Watts(700))
