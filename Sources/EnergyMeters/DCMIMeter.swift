@@ -4,11 +4,9 @@ public import NodeModel
 import Synchronization
 
 /// The node's power as its BMC reports it, through the kernel's IPMI device and DCMI.
-public final class DCMIMeter: EnergyMeter, PowerBounded {
+public final class DCMIMeter: EnergyMeter {
     /// The whole node, graded wall.
     public let description: MeterDescription
-    /// No node draws more; ten times a common one's.
-    public let plausibleWatts = Watts(20_000)
     private let transport: any IPMITransport
     private let clock: MeterClock
     private let last = Mutex<TimedReading?>(nil)

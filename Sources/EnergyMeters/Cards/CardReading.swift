@@ -2,7 +2,7 @@ package import NodeModel
 
 /// Which numbers of a card can be believed; pure.
 package enum CardReading {
-    /// More than any card draws, for cards that do not tell their limits.
+    /// More than any card draws, for cards that do not tell their limits; modules of superchips come near it.
     package static let highestWatts = Watts(3_000)
 
     /// The power above which nothing of a card is believed: twice what its limit allows.

@@ -41,14 +41,13 @@ package struct DCMIPower: Hashable, Sendable {
         guard watts != 0, watts != 0xffff else {
             throw Self.failure("\(watts) W is what BMCs show when they do not know")
         }
-        guard watts <= Self.highestWatts else { throw Self.failure("\(watts) W is more than a node can draw") }
+        guard Watts(Double(watts)) <= PlausiblePower.watts(.node) else {
+            throw Self.failure("\(watts) W is more than a node can draw")
+        }
         let milliseconds = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[14 + $1]) << UInt32(8 * $1) }
         self.watts = Watts(Double(watts))
         statisticsPeriod = Seconds(Double(milliseconds) / 1_000)
     }
-
-    /// More than a rack's power to one node.
-    package static let highestWatts = 60_000
 
     /// How long the BMC averages: what it says where that can be an averaging period, else a second.
     ///
