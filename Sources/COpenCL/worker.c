@@ -1,28 +1,11 @@
-// What a worker process needs of the operating system, and the names of errors.
+// Why a driver shows nothing, and the names of errors.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include "loader.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-static pid_t original_parent;
-
-int32_t nwcl_take_standard_output(void) {
-    // Files of the parent that were opened without close-on-exec; an old kernel without the call keeps them open.
-    syscall(SYS_close_range, 3u, ~0u, 0u);
-    int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (kept < 0) { return -1; }
-    if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0) { return -1; }
-    return kept;
-}
 
 void nwcl_explain(const char *library, char *message, size_t capacity) {
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
@@ -34,34 +17,6 @@ void nwcl_explain(const char *library, char *message, size_t capacity) {
         reason = "it is no OpenCL driver: it lacks clGetExtensionFunctionAddress";
     }
     snprintf(message, capacity, "%s", reason);
-}
-
-void nwcl_contain(int32_t pid, uint64_t bytes) {
-    // Not the address space (RLIMIT_AS): drivers of GPUs reserve terabytes of it and use next to nothing.
-    const struct rlimit limit = {bytes, bytes};
-    prlimit(pid, RLIMIT_DATA, &limit, NULL);
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
-    FILE *file = fopen(path, "we");
-    if (file == NULL) { return; }
-    fputs("1000", file);
-    fclose(file);
-}
-
-// The signal comes when the *thread* that made this process ends, which says nothing while its process lives.
-static void parent_signal(int number) {
-    (void)number;
-    if (getppid() != original_parent) { _exit(0); }
-}
-
-void nwcl_die_with_parent(void) {
-    original_parent = getppid();
-    struct sigaction action = {0};
-    action.sa_handler = parent_signal;
-    action.sa_flags = SA_RESTART;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGUSR2, &action, NULL);
-    prctl(PR_SET_PDEATHSIG, SIGUSR2);
 }
 
 typedef struct {

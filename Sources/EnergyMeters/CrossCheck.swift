@@ -4,13 +4,16 @@ extension WindowAssembly {
     /// Holds two sources of one domain against each other.
     ///
     /// Both show the same counter, so more than the timing of their edges and half a percent between them means that one
-    /// is wrong. Which one cannot be known: both say so, and the interval of the one that counts is widened by the
-    /// difference.
+    /// is wrong. A power that was sampled may also be wrong by what it and the other leave open themselves. Which one
+    /// cannot be known: both say so, and the interval of the one that counts is widened by the difference.
     static func crossChecked(_ rows: [MeterWindow]) -> [MeterWindow] {
         var rows = rows
         for (first, second) in twins(rows) {
             guard let one = rows[first].joules, let other = rows[second].joules else { continue }
-            let allowed = rows[first].edgeWidth + rows[second].edgeWidth + 0.005 * max(one, other)
+            let pair = [rows[first].description, rows[second].description]
+            let isSampled = pair.contains { $0.samplesPower == true }
+            let open = isSampled ? pair.map(\.relativeUncertainty).reduce(0, +) : 0.005
+            let allowed = rows[first].edgeWidth + rows[second].edgeWidth + open * max(one, other)
             guard abs(one - other) > allowed else { continue }
             let problem =
                 "\(rows[first].description.source) shows \(rounded(one)) J for this domain, "

@@ -20,13 +20,20 @@ public struct MeterOptions: Sendable {
     public var maxWatts: Watts?
     /// The clock that stamps readings.
     public var clock: MeterClock
+    /// The program that loads vendors' libraries in a process of its own; without one they are not used.
+    public var worker: MeterWorkerProgram?
+    /// The process's environment, whose `NODEWATT_NVML`, `NODEWATT_ROCM_SMI` and `NODEWATT_IPMI` name other libraries
+    /// and another device.
+    public var environment: [String: String]
+    /// How long vendors' libraries may take, in place of the defaults.
+    package var cardLimits: CardLimits?
 
     /// Creates options.
     public init(
         capturedRoot: String? = nil, expectedPackages: Int? = nil, processor: ProcessorKind? = nil,
         processors: Int? = nil, profilesDirectory: String? = nil, permissionsDirectory: String? = nil,
-        idleWatts: Watts? = nil, maxWatts: Watts? = nil,
-        clock: MeterClock = .monotonic
+        idleWatts: Watts? = nil, maxWatts: Watts? = nil, clock: MeterClock = .monotonic,
+        worker: MeterWorkerProgram? = nil, environment: [String: String] = [:]
     ) {
         self.capturedRoot = capturedRoot
         self.expectedPackages = expectedPackages
@@ -37,6 +44,8 @@ public struct MeterOptions: Sendable {
         self.idleWatts = idleWatts
         self.maxWatts = maxWatts
         self.clock = clock
+        self.worker = worker
+        self.environment = environment
     }
 }
 
@@ -69,7 +78,10 @@ public enum MeterCatalogue {
     public static let kinds: [MeterKind] = [
         PerfMeter.kind,
         RAPLMeter.kind,
+        NVMLMeter.kind,
+        ROCmMeter.kind,
         HwmonMeter.kind,
+        DCMIMeter.kind,
         ModelledMeter.kind,
         ScriptedMeter.kind,
     ]

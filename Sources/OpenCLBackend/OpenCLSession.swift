@@ -1,4 +1,5 @@
 import COpenCL
+import Isolation
 public import NodeModel
 
 /// One device of the OpenCL loader in this process, without isolation: what a worker runs, and what tests drive.

@@ -31,15 +31,22 @@ struct MeterAssembly {
     /// - Throws: ``NodeModel/InputError`` for a power model file that is wrong.
     func meters(_ power: PowerModelOptions? = nil) throws -> MeterInventory {
         if let watts = power?.simulatedWatts { return MeterInventory(meters: [Self.simulatedMeter(watts)]) }
-        return
-            try MeterCatalogue.discover(
-                MeterOptions(
-                    expectedPackages: packages, processor: ProcessorKind.read(),
-                    processors: processors.isEmpty ? nil : processors.count,
-                    profilesDirectory: profiles.path(for: "hardware"),
-                    permissionsDirectory: profiles.path(for: "permissions"),
-                    idleWatts: power?.idleWatts.map { Watts($0) },
-                    maxWatts: power?.maxWatts.map { Watts($0) }))
+        return try MeterCatalogue.discover(options(power))
+    }
+
+    /// What a search for meters, or for GPUs to be managed, is told of this node.
+    ///
+    /// - Parameter power: What the user knows of the node's power.
+    /// - Returns: The options, with the program that loads vendors' libraries.
+    func options(_ power: PowerModelOptions? = nil) -> MeterOptions {
+        MeterOptions(
+            expectedPackages: packages, processor: ProcessorKind.read(),
+            processors: processors.isEmpty ? nil : processors.count,
+            profilesDirectory: profiles.path(for: "hardware"),
+            permissionsDirectory: profiles.path(for: "permissions"), idleWatts: power?.idleWatts.map { Watts($0) },
+            maxWatts: power?.maxWatts.map { Watts($0) },
+            worker: MeterWorkerProgram(executable: "/proc/self/exe", arguments: [MeterWorkerCommand.name]),
+            environment: environment)
     }
 
     private static func simulatedMeter(_ watts: Double) -> ScriptedMeter {

@@ -13,6 +13,10 @@ struct MetersCommand: ParsableCommand {
               nodewatt meters
               nodewatt meters --sysfs captured/sys    a captured tree, marked as not of this system
               nodewatt meters --format json
+
+            NVML and ROCm SMI are loaded by child processes. NODEWATT_GPU_LIBRARY_SECONDS is how long they may take to
+            start (30; without persistence mode many GPUs take longer), NODEWATT_NVML and NODEWATT_ROCM_SMI name other
+            libraries, NODEWATT_IPMI another device than /dev/ipmi0.
             """)
 
     @Option(help: "Read a captured /sys tree instead of this system's.")

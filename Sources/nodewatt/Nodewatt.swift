@@ -26,7 +26,7 @@ struct Nodewatt: ParsableCommand {
         subcommands: [
             RunCommand.self, TopologyCommand.self, DevicesCommand.self, MetersCommand.self, MeterCommand.self,
             DoctorCommand.self, CarbonCommand.self, ProfileCommand.self, TrackCommand.self, OpenCLWorkerCommand.self,
-            OpenCLKernelsCommand.self,
+            OpenCLKernelsCommand.self, MeterWorkerCommand.self,
         ])
 
     /// An error that is neither the project's nor the argument parser's was not foreseen.

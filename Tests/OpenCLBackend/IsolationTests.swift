@@ -1,4 +1,5 @@
 import Foundation
+import Isolation
 import NodeModel
 import OpenCLBackend
 import Testing

@@ -143,17 +143,5 @@ int32_t nwcl_run_copies(
 /// The name of an OpenCL error code, such as `CL_OUT_OF_RESOURCES`.
 const char *nwcl_error_name(int32_t status);
 
-/// Keeps standard output for the protocol of a worker: returns a new descriptor for it and points descriptor 1 at
-/// standard error, so that nothing a driver prints can mix with the protocol; −1 on failure. Closes every other
-/// inherited file first, so it belongs at the very start of a process.
-int32_t nwcl_take_standard_output(void);
-
 /// Says in words why a driver's library shows no platform, by loading it into this process.
 void nwcl_explain(const char *library, char *message, size_t capacity);
-
-/// Lets a child use at most `bytes` of memory of its own (RLIMIT_DATA), and makes it the first process the kernel ends
-/// when memory runs out. What the system refuses stays as it was. Call before the child loads a driver.
-void nwcl_contain(int32_t pid, uint64_t bytes);
-
-/// Ends this process when its parent process does, even while a driver call hangs (Linux PR_SET_PDEATHSIG).
-void nwcl_die_with_parent(void);

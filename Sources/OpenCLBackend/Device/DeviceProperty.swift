@@ -1,4 +1,5 @@
 import COpenCL
+import Isolation
 
 /// The device properties nodewatt asks for, with their codes (OpenCL 3.0 specification, table 5, and extensions).
 enum DeviceProperty: UInt32 {

@@ -1,4 +1,5 @@
 import COpenCL
+import Isolation
 import NodeModel
 import OpenCLKernels
 

@@ -1,5 +1,6 @@
 import COpenCL
 import FoundationEssentials
+import Isolation
 import NodeModel
 
 /// What one child found on the platforms its loader shows.

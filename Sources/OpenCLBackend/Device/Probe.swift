@@ -1,3 +1,4 @@
+import Isolation
 import NodeModel
 
 /// What a device may or may not be able to do, whatever its extension string says.

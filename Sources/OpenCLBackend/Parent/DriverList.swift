@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Isolation
 import NodeModel
 
 /// One driver a child loads, and the environments that make a loader load it alone.

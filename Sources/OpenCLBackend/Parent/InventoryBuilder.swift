@@ -1,3 +1,4 @@
+import Isolation
 import NodeModel
 
 /// How a worker reaches a device.

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Isolation
 public import NodeModel
 
 /// OpenCL devices, every driver in a child process of its own; this process never loads one.

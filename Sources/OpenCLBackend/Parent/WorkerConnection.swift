@@ -1,3 +1,4 @@
+import Isolation
 import NodeModel
 
 /// A worker for one driver: sends requests, follows the steps it announces, and kills it when one takes too long.
@@ -24,10 +25,14 @@ final class WorkerConnection: WorkerAnswering {
     ///   - limits: How long steps may take.
     /// - Throws: `TrialFailure` when the program cannot be started.
     init(_ launch: WorkerLaunch, environment: [String: String], driver: String, limits: WorkerLimits) throws {
-        child = try ChildProcess(
-            executable: launch.executable, arguments: launch.arguments,
-            environment: environment.merging(Self.settings) { $1 },
-            memoryLimit: limits.memoryBytes ?? MemoryGuard.availableHostBytes.map { $0 / 10 * 9 } ?? Int.max)
+        do {
+            child = try ChildProcess(
+                executable: launch.executable, arguments: launch.arguments,
+                environment: environment.merging(Self.settings) { $1 },
+                memoryLimit: limits.memoryBytes ?? MemoryGuard.availableHostBytes.map { $0 / 10 * 9 } ?? Int.max)
+        } catch let failure as SystemFailure {
+            throw TrialFailure(.failed, "the OpenCL worker: \(failure)")
+        }
         self.driver = driver
         self.limits = limits
         isCancelled = launch.isCancelled
@@ -44,7 +49,7 @@ final class WorkerConnection: WorkerAnswering {
     /// - Throws: `TrialFailure`: the worker's own, or one that names the driver, the step and what happened.
     func request(_ request: WorkerRequest, allowance: Seconds) throws -> WorkerReply {
         if let failure { throw failure }
-        let line = try WireFormat.encode(request)
+        let line = try workerLines.encode(request)
         cancelledAt = nil
         var step = "starting"
         var limit = limits.open
@@ -56,7 +61,7 @@ final class WorkerConnection: WorkerAnswering {
             // The limit that ended it, for the message.
             if deadline == last { limit = limits.request + allowance }
             guard case .line(let bytes) = event else { throw fail(step, event, limit) }
-            guard let reply = try? WireFormat.decode(WorkerReply.self, from: bytes) else {
+            guard let reply = try? workerLines.decode(WorkerReply.self, from: bytes) else {
                 throw fail(step, event, limit)
             }
             switch reply {
@@ -103,15 +108,7 @@ final class WorkerConnection: WorkerAnswering {
     func unexpected() -> TrialFailure { end("\(driver): the worker answered something else than was asked") }
 
     private func fail(_ step: String, _ event: ChildEvent, _ limit: Seconds) -> TrialFailure {
-        let what =
-            switch event {
-            case .ended(let how): "the worker \(how) while \(step)"
-            case .timedOut: "the worker was killed after \(limit.rawValue) s without an answer while \(step)"
-            case .tooLong: "the worker was killed for an answer of more than 1 MiB while \(step)"
-            case .line(let bytes):
-                "the worker was killed for an answer that is no message while \(step): "
-                    + CleanText.line(String(decoding: bytes.prefix(400), as: UTF8.self), limit: 80)
-            }
+        let what = event.reason(while: step, limit: limit)
         child.kill()
         let words = child.lastWords
         return end("\(driver): \(what)" + (words.isEmpty ? "" : "; its last words: \(words)"))

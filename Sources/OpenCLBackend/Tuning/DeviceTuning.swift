@@ -1,3 +1,4 @@
+import Isolation
 import NodeModel
 
 /// What the parent knows of the tuning of one device: the time left, and the winners of earlier runs.

@@ -1,3 +1,4 @@
+import Isolation
 package import NodeModel
 
 /// What became of one way to shape a kernel.

@@ -1,5 +1,4 @@
-import COpenCL
-import Glibc
+import Isolation
 import NodeModel
 
 /// The child process that loads drivers, so that a driver's crash or hang is one failed trial and no more.
@@ -10,11 +9,8 @@ public enum OpenCLWorker {
     ///
     /// - Returns: The exit status: 0, or 70 when the answers cannot be written.
     public static func main() -> Int32 {
-        nwcl_die_with_parent()
-        signal(SIGPIPE, SIG_IGN)
-        let output = nwcl_take_standard_output()
-        guard output >= 0 else { return 70 }
-        var server = WorkerServer { WorkerServer.send($0, to: output) }
+        guard let output = WorkerProcess.begin(endsWithInput: false) else { return 70 }
+        var server = WorkerServer { workerLines.send($0, to: output) }
         while let line = readLine(strippingNewline: true) {
             guard server.serve(Array(line.utf8)) else { return 70 }
         }
@@ -37,7 +33,7 @@ struct WorkerServer {
     mutating func serve(_ line: [UInt8]) -> Bool {
         let reply: WorkerReply
         do {
-            reply = try answer(try WireFormat.decode(WorkerRequest.self, from: line))
+            reply = try answer(try workerLines.decode(WorkerRequest.self, from: line))
         } catch let failure as TrialFailure {
             reply = .failed(status: failure.status, reason: failure.reason)
         } catch {
@@ -98,17 +94,5 @@ struct WorkerServer {
     private func current() throws -> any PreparedWorkload {
         guard let prepared else { throw TrialFailure(.failed, "nothing was prepared") }
         return prepared
-    }
-
-    static func send(_ reply: WorkerReply, to output: Int32) -> Bool {
-        guard let line = try? WireFormat.encode(reply) else { return false }
-        var rest = line[...]
-        while !rest.isEmpty {
-            let written = rest.withUnsafeBytes { write(output, $0.baseAddress, $0.count) }
-            if written < 0 && errno == EINTR { continue }
-            guard written > 0 else { return false }
-            rest = rest.dropFirst(written)
-        }
-        return true
     }
 }

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Isolation
 import NodeModel
 
 /// What a step announced by a worker is, which decides how long it may take.
@@ -42,47 +42,5 @@ enum WorkerReply: Codable, Sendable {
     case failed(status: TrialStatus, reason: String)
 }
 
-/// A message with the protocol's version.
-struct Envelope<Message: Codable & Sendable>: Codable, Sendable {
-    var version: Int
-    var message: Message
-
-    init(_ message: Message) {
-        version = protocolVersion
-        self.message = message
-    }
-}
-
-/// Messages as lines of JSON.
-enum WireFormat {
-    private static let infinity = "inf"
-
-    /// A message as one line, its newline included.
-    static func encode<Message: Codable & Sendable>(_ message: Message) throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: infinity, negativeInfinity: "-" + infinity, nan: "nan")
-        return Array(try encoder.encode(Envelope(message))) + [UInt8(ascii: "\n")]
-    }
-
-    /// The message on a line.
-    ///
-    /// - Throws: When the line is no message, or one of another version.
-    static func decode<Message: Codable & Sendable>(_ type: Message.Type, from line: [UInt8]) throws -> Message {
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: infinity, negativeInfinity: "-" + infinity, nan: "nan")
-        let data = Data(line)
-        let version = try decoder.decode(VersionOnly.self, from: data).version
-        guard version == protocolVersion else { throw WireError.version(version) }
-        return try decoder.decode(Envelope<Message>.self, from: data).message
-    }
-}
-
-/// What every version of the protocol has.
-private struct VersionOnly: Decodable { var version: Int }
-
-/// A line that cannot be understood.
-enum WireError: Error {
-    case version(Int)
-}
+/// The messages as lines.
+let workerLines = LineProtocol(version: protocolVersion)

@@ -1,4 +1,5 @@
 import Analysis
+import Isolation
 import NodeModel
 
 /// The register-only ceiling of dot products of int8, where a device has them.

@@ -1,3 +1,4 @@
+import Isolation
 import NodeModel
 
 extension MatrixEngine {

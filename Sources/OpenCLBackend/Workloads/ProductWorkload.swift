@@ -1,4 +1,5 @@
 import Analysis
+import Isolation
 import NodeModel
 
 /// C = A·B by a device's ordinary arithmetic, row-major in and out; C in f32, of int8 in int32.

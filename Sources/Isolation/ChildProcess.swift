@@ -1,20 +1,23 @@
-import COpenCL
+import CIsolation
 import Glibc
-import NodeModel
+package import NodeModel
 
 /// What reading a line of a child ended with.
-enum ChildEvent {
+package enum ChildEvent {
+    /// A whole line, without its newline.
     case line([UInt8])
     /// The child closed its output; how it ended, in words.
     case ended(String)
+    /// Nothing came until the deadline.
     case timedOut
+    /// More than 1 MiB came without a newline.
     case tooLong
 }
 
 /// A child with its own process group and sockets as its three standard channels.
 ///
 /// Never blocks without a deadline and never raises SIGPIPE in this process.
-final class ChildProcess {
+package final class ChildProcess {
     private static let longestLine = 1 << 20
     private static let tailBytes = 4_096
 
@@ -34,8 +37,13 @@ final class ChildProcess {
 
     /// Starts a program that may use so much memory of its own.
     ///
-    /// - Throws: `TrialFailure` when it cannot be started.
-    init(executable: String, arguments: [String], environment: [String: String], memoryLimit: Int) throws {
+    /// - Parameters:
+    ///   - executable: The program.
+    ///   - arguments: Its arguments.
+    ///   - environment: Its whole environment.
+    ///   - memoryLimit: How many bytes it may use.
+    /// - Throws: `SystemFailure` when it cannot be started.
+    package init(executable: String, arguments: [String], environment: [String: String], memoryLimit: Int) throws {
         self.memoryLimit = memoryLimit
         let ends = try ChildEnds()
         do {
@@ -44,7 +52,7 @@ final class ChildProcess {
             ends.closeAll()
             throw error
         }
-        nwcl_contain(pid, UInt64(memoryLimit))
+        nwi_contain(pid, UInt64(memoryLimit))
         ends.closeChildEnds()
         (input, output, errors) = (ends.input.parent, ends.output.parent, ends.errors.parent)
     }
@@ -57,20 +65,26 @@ final class ChildProcess {
     }
 
     /// Writes bytes to the child's standard input; a child that reads nothing is an error, not a wait.
-    func send(_ bytes: [UInt8]) -> Bool {
+    ///
+    /// - Parameter bytes: What to write.
+    /// - Returns: Whether all of it was written.
+    package func send(_ bytes: [UInt8]) -> Bool {
         guard input >= 0 else { return false }
         let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
         return bytes.withUnsafeBytes { Glibc.send(input, $0.baseAddress, $0.count, flags) } == bytes.count
     }
 
     /// Closes the child's standard input, which asks a worker to end.
-    func closeInput() {
+    package func closeInput() {
         if input >= 0 { close(input) }
         input = -1
     }
 
     /// The next line of the child's output, without its newline.
-    func line(until deadline: MonotonicInstant) -> ChildEvent {
+    ///
+    /// - Parameter deadline: When to stop waiting.
+    /// - Returns: The line, or why there is none.
+    package func line(until deadline: MonotonicInstant) -> ChildEvent {
         while true {
             if let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
                 let line = Array(pending[..<end])
@@ -91,11 +105,11 @@ final class ChildProcess {
     }
 
     /// The last of what the child wrote to standard error, in one line.
-    var lastWords: String { CleanText.line(String(decoding: errorTail, as: UTF8.self), limit: 400) }
+    package var lastWords: String { CleanText.line(String(decoding: errorTail, as: UTF8.self), limit: 400) }
 
     /// Kills the child and whatever it started, and waits a short while for its end; a process stuck in the kernel is
     /// left behind.
-    func kill() {
+    package func kill() {
         guard exitStatus == nil else { return }
         _ = Glibc.kill(-pid, SIGKILL)
         _ = Glibc.kill(pid, SIGKILL)
@@ -103,7 +117,9 @@ final class ChildProcess {
     }
 
     /// Waits for the child to end by itself, then kills it.
-    func finish(grace: Seconds) {
+    ///
+    /// - Parameter grace: How long to wait.
+    package func finish(grace: Seconds) {
         closeInput()
         let deadline = MonotonicInstant.now.advanced(by: grace)
         while !hasEnded, outputOpen || errorsOpen, pump(until: deadline) != .late { pending.removeAll() }
@@ -179,26 +195,5 @@ final class ChildProcess {
         // Some of the limit always goes to what is mapped but not in use.
         guard memoryUsed > memoryLimit / 10 * 9 else { return how }
         return how + " having used the \(memoryLimit >> 20) MiB of memory it was allowed"
-    }
-}
-
-/// The names of the signals drivers die of.
-enum SignalName {
-    private static let names: [Int32: String] = [
-        SIGSEGV: "SIGSEGV", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGILL: "SIGILL", SIGFPE: "SIGFPE",
-        SIGKILL: "SIGKILL", SIGTERM: "SIGTERM", SIGSYS: "SIGSYS", SIGTRAP: "SIGTRAP", SIGPIPE: "SIGPIPE",
-        SIGXCPU: "SIGXCPU", SIGINT: "SIGINT", SIGHUP: "SIGHUP",
-    ]
-
-    /// The name, or `signal N`.
-    static func of(_ number: Int32) -> String { names[number] ?? "signal \(number)" }
-}
-
-extension MonotonicInstant {
-    /// Now, on `CLOCK_MONOTONIC`.
-    static var now: MonotonicInstant {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return MonotonicInstant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
     }
 }

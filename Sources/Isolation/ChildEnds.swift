@@ -32,7 +32,7 @@ final class ChildEnds {
         var files: [Int32] = [-1, -1]
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         guard socketpair(AF_UNIX, type, 0, &files) == 0 else {
-            throw TrialFailure(.failed, "a socket for the OpenCL worker: \(String(cString: strerror(errno)))")
+            throw SystemFailure(action: "making a socket for a child", reason: String(cString: strerror(errno)))
         }
         return (files[0], files[1])
     }
@@ -75,8 +75,7 @@ final class ChildEnds {
             }
         }
         guard status == 0 else {
-            throw TrialFailure(
-                .failed, "starting the OpenCL worker \(executable): \(String(cString: strerror(status)))")
+            throw SystemFailure(action: "starting \(executable)", reason: String(cString: strerror(status)))
         }
         return pid
     }
