@@ -4,34 +4,44 @@ public import NodeModel
 ///
 /// Packages are disjoint and are added, and so are the DRAM domains beside them and discrete accelerators.
 /// Cores and uncore lie inside a package, a platform domain (psys) contains it, and a node-level meter contains
-/// everything: none of these is ever added to packages.
+/// everything: none of these is ever added to packages. A host, as a power model sees it, is the node without its
+/// accelerators.
 public enum DomainCover {
-    /// Chooses the domains of the total.
+    /// The covers there are, the best first: all packages with their DRAM (only when at least `expectedPackages` are
+    /// metered), all platform domains, the first node-level meter, the first host.
     ///
-    /// The first of these that exists is taken: all packages with their DRAM (only when at least `expectedPackages`
-    /// are metered); all platform domains; the first node-level meter. Discrete accelerators are added to packages
-    /// and platforms, but a node-level meter contains them.
+    /// Discrete accelerators are added to all but a node-level meter, which contains them.
+    ///
+    /// - Parameters:
+    ///   - domains: The metered domains, best meter first; a name that occurs again is ignored.
+    ///   - expectedPackages: How many packages the node has, where that is known.
+    /// - Returns: For each cover the positions in `domains`, ascending; empty when nothing covers the node.
+    public static func candidates(_ domains: [EnergyDomain], expectedPackages: Int? = nil) -> [[Int]] {
+        var seen: Set<String> = []
+        let distinct = domains.indices.filter { seen.insert(domains[$0].name).inserted }
+        func positions(_ kind: EnergyDomainKind) -> [Int] { distinct.filter { domains[$0].kind == kind } }
+
+        let packages = positions(.package)
+        let isWhole = !packages.isEmpty && covers(packages.map { domains[$0] }, expectedPackages)
+        let sockets = Set(packages.compactMap { domains[$0].package })
+        let memory = positions(.dram).filter { position in
+            domains[position].package.map { sockets.isEmpty || sockets.contains($0) } ?? true
+        }
+        let accelerators = positions(.gpu)
+        let hosts = [isWhole ? packages + memory : [], positions(.platform)].filter { !$0.isEmpty }
+        let rest = positions(.host).prefix(1).map { [$0] + accelerators }
+        let nodes = positions(.node).prefix(1).map { [$0] }
+        return (hosts.map { $0 + accelerators } + nodes + rest).map { $0.sorted() }
+    }
+
+    /// Chooses the domains of the total: the best cover, whatever its meters give in the end.
     ///
     /// - Parameters:
     ///   - domains: The metered domains, best meter first; a name that occurs again is ignored.
     ///   - expectedPackages: How many packages the node has, where that is known.
     /// - Returns: The positions in `domains` of those in the total, ascending; empty when nothing covers the node.
     public static func inTotal(_ domains: [EnergyDomain], expectedPackages: Int? = nil) -> [Int] {
-        var seen: Set<String> = []
-        let distinct = domains.indices.filter { seen.insert(domains[$0].name).inserted }
-        func positions(_ kind: EnergyDomainKind) -> [Int] { distinct.filter { domains[$0].kind == kind } }
-
-        let packages = positions(.package)
-        if !packages.isEmpty, covers(packages.map { domains[$0] }, expectedPackages) {
-            let sockets = Set(packages.compactMap { domains[$0].package })
-            let memory = positions(.dram).filter { position in
-                domains[position].package.map { sockets.isEmpty || sockets.contains($0) } ?? true
-            }
-            return (packages + memory + positions(.gpu)).sorted()
-        }
-        let platforms = positions(.platform)
-        if !platforms.isEmpty { return (platforms + positions(.gpu)).sorted() }
-        return Array(positions(.node).prefix(1))
+        candidates(domains, expectedPackages: expectedPackages).first ?? []
     }
 
     /// Whether losing a domain's energy makes the total meaningless rather than smaller.

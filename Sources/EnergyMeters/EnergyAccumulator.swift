@@ -20,8 +20,8 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
     public let descriptions: [MeterDescription]
     /// The shortest window in which the meters of the total resolve about 1 %.
     public let minimumWindow: Seconds
-    /// The meters that are read for a power trace: all but a power model, which takes long to read; where there is
-    /// nothing else, the model.
+    /// The meters that are read for a power trace: all but a power model that only stands in for counters, since it takes
+    /// long to read.
     public let sampled: [MeterDescription]
     private let sampledIndices: [Int]
     private let core: AccumulatorCore
@@ -42,9 +42,12 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
         let descriptions = meters.map(\.description)
         self.descriptions = descriptions
         minimumWindow = Self.minimumWindow(descriptions, expectedPackages)
-        let counters = descriptions.indices.filter { descriptions[$0].grade != .modelled }
-        sampledIndices = counters.isEmpty ? Array(descriptions.indices) : counters
-        sampled = (counters.isEmpty ? Array(descriptions.indices) : counters).map { descriptions[$0] }
+        let cover = DomainCover.inTotal(descriptions.map(\.domain), expectedPackages: expectedPackages)
+        let sampledIndices = descriptions.indices.filter {
+            descriptions[$0].grade != .modelled || cover.contains($0)
+        }
+        self.sampledIndices = sampledIndices
+        sampled = sampledIndices.map { descriptions[$0] }
         let plan = PollPlan(meters, isLive: polling == .live)
         let core = AccumulatorCore(
             meters: meters, expectedPackages: expectedPackages, clock: clock, plan: plan,
@@ -89,16 +92,16 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
         withExtendedLifetime(ended) {}
     }
 
-    /// The window in which the edges are 1 % of the time.
+    /// The window in which the edges are 1 % of the time, or half of what the meter itself leaves open.
     ///
-    /// There are two, each up to an update period late; two steps of the counter at 400 W are not to be more either.
-    /// A model is 30 % wrong anyway, so 4 % is enough for it.
+    /// There are two edges, each up to an update period late; two steps of the counter at 400 W are not to be more
+    /// either. A model is 30 % wrong anyway, so 4 % is enough for it.
     private static func minimumWindow(_ meters: [MeterDescription], _ expectedPackages: Int?) -> Seconds {
         let cover = DomainCover.inTotal(meters.map(\.domain), expectedPackages: expectedPackages)
         let windows = cover.map { index -> Double in
             let meter = meters[index]
-            guard meter.grade != .modelled else { return 50 * meter.updatePeriodSeconds.rawValue }
-            return max(200 * meter.updatePeriodSeconds.rawValue, 200 * meter.resolutionJoules.rawValue / 400)
+            let share = meter.grade == .modelled ? 0.04 : max(0.01, meter.relativeUncertainty / 2)
+            return 2 * max(meter.updatePeriodSeconds.rawValue, meter.resolutionJoules.rawValue / 400) / share
         }
         return Seconds(windows.max() ?? 0)
     }

@@ -45,7 +45,7 @@ extension PowerFigures {
 /// Both terms are integrated from cumulative times, energy = idle * t + (max - idle) * busy / processors, so reading
 /// it seldom costs no accuracy. It knows nothing of clock, vector units or memory traffic.
 public final class ModelledMeter: EnergyMeter, PowerBounded {
-    /// The whole node, graded modelled.
+    /// The node without its accelerators, graded modelled.
     public let description: MeterDescription
     /// No bound: late accounting is no error of the model.
     public let plausibleWatts: Watts
@@ -68,7 +68,7 @@ public final class ModelledMeter: EnergyMeter, PowerBounded {
         // The kernel may account a processor's time late and all at once, so no step is too large.
         plausibleWatts = Watts(.infinity)
         description = MeterDescription(
-            id: "model:cpu", source: "power model: \(figures.origin)", domain: EnergyDomain(name: "node", kind: .node),
+            id: "model:cpu", source: "power model: \(figures.origin)", domain: EnergyDomain(name: "host", kind: .host),
             grade: .modelled, resolutionJoules: span * Seconds(Self.tickSeconds),
             updatePeriodSeconds: Seconds(Self.tickSeconds), wrapRangeJoules: nil,
             relativeUncertainty: figures.relativeUncertainty,

@@ -12,7 +12,7 @@ enum PlausiblePower {
     /// some ten thousand.
     static func watts(_ kind: EnergyDomainKind) -> Watts {
         switch kind {
-        case .node, .platform: Watts(20_000)
+        case .node, .host, .platform: Watts(20_000)
         case .package, .core, .uncore, .dram, .gpu, .other: Watts(2_000)
         }
     }

@@ -36,8 +36,8 @@ public enum WindowAssembly {
 
     /// The energy between two moments.
     ///
-    /// The total is that of the domains ``DomainCover`` chooses. When one of them that cannot be left out gave no
-    /// energy, a node-level meter stands in; without one the total is unknown. The interval adds up, for each meter in
+    /// The total is that of the first of ``DomainCover``'s candidates when its parts all gave energy, but for those that
+    /// can be left out; else a meter of the whole node or a model stands in; without one the total is unknown. The interval adds up, for each meter in
     /// the total: its resolution, mean power times its update period and the time between the window's edges and its
     /// own readings, mean power times interpolated time, and its own relative uncertainty. They are added, not
     /// combined as independent, because they are bounds rather than deviations.
@@ -47,8 +47,8 @@ public enum WindowAssembly {
     ///   - end: The window's end.
     ///   - meters: What is metered, in the order of the edges.
     ///   - expectedPackages: How many packages the node has, where that is known.
-    /// - Returns: The energy of each domain and of their cover. The row of a power model is left out unless it is the
-    ///   total.
+    /// - Returns: The energy of each domain and of their cover. The row of a power model is left out
+    ///   beside a total of counters.
     public static func energy(
         from begin: Moment, to end: Moment, meters: [MeterDescription], expectedPackages: Int?
     ) -> WindowEnergy {
@@ -62,7 +62,7 @@ public enum WindowAssembly {
         let domains = rows.indices.compactMap { index -> DomainEnergy? in
             let row = rows[index]
             let inTotal = chosen.contains(index)
-            if row.description.grade == .modelled, !inTotal, rows.count > 1 { return nil }
+            if row.description.grade == .modelled, !inTotal, rows.count > 1, !chosen.isEmpty { return nil }
             return DomainEnergy(
                 name: row.description.domain.name, kind: row.description.domain.kind, source: row.description.source,
                 grade: row.description.grade,
@@ -105,14 +105,21 @@ public enum WindowAssembly {
     private static func total(_ rows: [MeterWindow], _ expectedPackages: Int?) -> [Int] {
         // Where a domain's preferred source gave nothing, another of the same domain counts.
         let order = rows.indices.filter { rows[$0].joules != nil } + rows.indices.filter { rows[$0].joules == nil }
-        let cover = DomainCover.inTotal(order.map { rows[$0].description.domain }, expectedPackages: expectedPackages)
-            .map { order[$0] }.sorted()
-        let isWhole = cover.allSatisfy { index in
-            rows[index].joules != nil || !DomainCover.isEssential(rows[index].description.domain.kind)
+        let covers = DomainCover.candidates(
+            order.map { rows[$0].description.domain }, expectedPackages: expectedPackages
+        ).map { $0.map { order[$0] }.sorted() }
+        func isWhole(_ cover: [Int]) -> Bool {
+            cover.allSatisfy { index in
+                rows[index].joules != nil || !DomainCover.isEssential(rows[index].description.domain.kind)
+            }
         }
-        if isWhole { return cover.filter { rows[$0].joules != nil } }
-        let standIn = rows.indices.first { rows[$0].description.domain.kind == .node && rows[$0].joules != nil }
-        return standIn.map { [$0] } ?? []
+        func sees(_ cover: [Int], _ kinds: [EnergyDomainKind]) -> Bool {
+            cover.contains { kinds.contains(rows[$0].description.domain.kind) }
+        }
+        // For a package that failed, psys would stand in with what else the board's maker wired to it, unsaid.
+        let standIns = covers.dropFirst().filter { sees($0, [.node, .host]) }
+        let whole = (covers.prefix(1) + standIns).first(where: isWhole) ?? []
+        return whole.filter { rows[$0].joules != nil }
     }
 
     private static func row(

@@ -18,7 +18,11 @@ public enum EnergyGrade: String, Codable, Sendable, CaseIterable, Comparable {
 
 /// What part of the node a meter sees.
 public enum EnergyDomainKind: String, Codable, Sendable {
-    case node, platform, package, core, uncore, dram, gpu, other
+    /// Everything in the node.
+    case node
+    /// The node without its accelerators.
+    case host
+    case platform, package, core, uncore, dram, gpu, other
 }
 
 /// A part of the node whose energy is metered.
@@ -191,7 +195,7 @@ public struct WindowEnergy: Hashable, Codable, Sendable {
         guard device != .cpu else { return true }
         return domains.contains { domain in
             guard domain.inTotal, domain.energyJoules != nil else { return false }
-            return [.gpu, .platform].contains(domain.kind) || (domain.kind == .node && domain.grade != .modelled)
+            return [.gpu, .platform, .node].contains(domain.kind)
         }
     }
 

@@ -148,7 +148,7 @@ struct CardFaultTests {
         let card = try #require(domains["gpu-0000:c1:00.0"])
         #expect(card["energy_joules"] is NSNull)
         #expect((card["problem"] as? String)?.contains(part) == true, "\(card)")
-        #expect(domains["node"]?["energy_joules"] is Double)
+        #expect(domains["host"]?["energy_joules"] is Double)
         #expect(marked.wait("meter-worker", some: false))
     }
 

@@ -90,7 +90,7 @@ import Testing
         let inTotal = Set(rows.filter { $0["in_total"] as? Bool == true }.compactMap { $0["name"] as? String })
         guard shape.isWhole else {
             // What is left of the counters is not the node; the model stands in and says so.
-            #expect(document["energy_grade"] as? String == "modelled" && inTotal == ["node"])
+            #expect(document["energy_grade"] as? String == "modelled" && inTotal == ["host"])
             return
         }
         let truth = shape.counted.values.reduce(0, +) * seconds

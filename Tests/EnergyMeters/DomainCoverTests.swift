@@ -13,6 +13,7 @@ import Testing
     static func domains(_ names: String) -> [EnergyDomain] {
         names.split(separator: " ").map { name in
             if name == "node" || name == "wall" { return EnergyDomain(name: String(name), kind: .node) }
+            if name == "host" { return EnergyDomain(name: "host", kind: .host) }
             if name.hasPrefix("gpu") { return EnergyDomain(name: String(name), kind: .gpu) }
             let parts = name.split(separator: "/").map(String.init)
             let top = RAPLTree.domain(parts[0], in: nil)
@@ -62,6 +63,11 @@ import Testing
         row("package-0 dram", "package-0 dram"),
         row("package-0 gpu0 gpu1", "package-0 gpu0 gpu1"),
         row("gpu0 node", "node"),
+        row("gpu0 host", "gpu0 host"),
+        row("package-0 gpu0 host", "package-0 gpu0"),
+        row("package-0 gpu0 host", "gpu0 host", of: 2),
+        row("wall gpu0 host", "wall"),
+        row("host", "host"),
         row("gpu0", ""),
         row("psys gpu0", "psys gpu0"),
     ]

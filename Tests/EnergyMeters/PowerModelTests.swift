@@ -105,7 +105,7 @@ final class HandUtilisation: UtilisationSource {
         let figures = PowerFigures(idleWatts: Watts(10), maxWatts: Watts(50), relativeUncertainty: 0.3, origin: "test")
         let meter = try ModelledMeter(figures, utilisation: use)
         #expect(meter.description.grade == .modelled)
-        #expect(meter.description.domain.kind == .node)
+        #expect(meter.description.domain.kind == .host)
         time.advance(10)
         #expect(try meter.read().reading == .counter(Joules(100)))
         time.advance(10)
