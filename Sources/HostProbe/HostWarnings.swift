@@ -7,7 +7,7 @@ extension HostProbe {
     ///   - threads: The processors that will be used; `nil` for all.
     ///   - earlier: Processor times read a moment ago while nothing of ours ran, to judge load and stolen time by;
     ///     without them the load average and the time since the machine started are used.
-    /// - Returns: Warnings with the codes `governor`, `hypervisor`, `busy`, `steal`, `memory-low`,
+    /// - Returns: Warnings with the codes `governor`, `hypervisor`, `energy-filter`, `busy`, `steal`, `memory-low`,
     ///   `transparent-hugepages`, `cpuset` and `cgroup-cpu-quota`; none on a quiet, well-set machine.
     public func warnings(threads: [Int]? = nil, since earlier: ProcessorTimes? = nil) -> [Warning] {
         let online = root.line("/sys/devices/system/cpu/online").flatMap(CPUList.parse) ?? []
@@ -15,7 +15,7 @@ extension HostProbe {
         let now = try? ProcessorTimes.read(root, threads: nil)
         let passed = now.map { now in earlier.map { now.since($0) } ?? now }
         return [
-            governorWarning(used), hypervisorWarning,
+            governorWarning(used), hypervisorWarning, energyFilterWarning,
             earlier == nil ? loadWarning(processors: max(online.count, 1)) : busyWarning(passed),
             stealWarning(passed), memoryWarning, hugepagesWarning, cpusetWarning(used, of: online),
             quotaWarning(processors: max(used.count, 1)),
@@ -42,6 +42,21 @@ extension HostProbe {
             message: "this is a virtual machine (\(which)): figures are those of a share of a machine, and the "
                 + "processors' energy counters are usually hidden",
             remedy: "run on the host for figures of the whole node")
+    }
+
+    /// With SGX enabled the processor blurs its energy counters against attacks (Intel's guidance on CVE-2020-8694 and
+    /// CVE-2020-8695).
+    private var energyFilterWarning: Warning? {
+        let flags = processorInformation.split(whereSeparator: \.isNewline).first { $0.hasPrefix("flags") } ?? ""
+        guard flags.split(whereSeparator: \.isWhitespace).contains("sgx"), root.exists("/sys/class/powercap/intel-rapl")
+        else {
+            return nil
+        }
+        return Warning(
+            code: "energy-filter",
+            message: "SGX is enabled: the processor blurs its energy counters, so energies of short windows are less "
+                + "certain than they look",
+            remedy: "where nobody uses SGX, disable it in the firmware's setup")
     }
 
     private func loadWarning(processors: Int) -> Warning? {

@@ -22,6 +22,13 @@ import Testing
     @Test(arguments: [
         ("governor", ["sys/devices/system/cpu/cpu2/cpufreq/scaling_governor": "powersave\n"]),
         ("hypervisor", ["proc/cpuinfo": "flags : fpu hypervisor\n"]),
+        (
+            "energy-filter",
+            [
+                "proc/cpuinfo": "flags\t\t: \(String(repeating: "fpu ", count: 400))sgx sgx_lc\n",
+                "sys/class/powercap/intel-rapl/enabled": "1\n",
+            ]
+        ),
         ("busy", ["proc/loadavg": "3.90 2.00 1.00 5/200 4242\n"]),
         ("steal", ["proc/stat": "cpu  100 0 0 800 0 0 0 100\n"]),
         ("memory-low", ["proc/meminfo": "MemTotal: 16777216 kB\nMemAvailable: 900000 kB\n"]),
