@@ -22,6 +22,8 @@ TEST_PACKAGES := python3 python3-venv python3-jsonschema shellcheck util-linux h
 ifeq ($(shell uname -m),x86_64)
 TEST_PACKAGES += gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 endif
+# What `make check-restore` needs beside: something that kills a program at a given system call.
+RESTORE_PACKAGES := strace
 # What `make check-kernels` needs beside: a compiler for GPUs, its built-in functions, a simulator; NVIDIA's assembler
 # comes from PyPI, see Tests/Kernels/check_opencl_kernels.sh.
 KERNEL_PACKAGES := clang-19 libclc-19 oclgrind python3 python3-venv
@@ -36,10 +38,13 @@ ONLY ?=
 RESUME ?=
 # Pairs of runs with and without `nodewatt meter`, 20 s each.
 PAIRS ?= 9
+# `make check-restore KILLS=1000 SEED=7` kills more often, and at other moments.
+KILLS ?= 100
+SEED ?= 1
 FORMATTED := Package.swift Sources Kernels Tests
 SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh Tests/Kernels/*.sh Tests/Drivers/*.sh)
 
-.PHONY: help setup setup-test setup-peers build bench test test-kernels check-kernels lint format dist bench-peers bench-meter clean
+.PHONY: help setup setup-test setup-peers build bench test test-kernels check-kernels check-restore lint format dist bench-peers bench-meter clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -89,6 +94,10 @@ check-kernels: setup-test ## the OpenCL sources: compiled for every GPU they are
 	$(call install,$(KERNEL_PACKAGES))
 	swift build $(SWIFT_FLAGS) --build-tests
 	bash Tests/Kernels/check_opencl_kernels.sh .build/opencl-kernels $(PROGRAM) $(SWIFT_FLAGS)
+
+check-restore: build setup-test ## kill sweeps at random moments and at every call: all limits have to come back
+	$(call install,$(RESTORE_PACKAGES))
+	bash Tests/Fixtures/check_restore.sh $(PROGRAM) $(KILLS) $(SEED)
 
 lint: ## check formatting, documentation rules and shell scripts
 	swift format lint --strict --recursive --parallel $(FORMATTED)

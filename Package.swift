@@ -52,6 +52,7 @@ let package = Package(
         library("HwlocTopology", ["NodeModel", "HostProbe", "CHwloc"]),
         library("Isolation", ["NodeModel", "CIsolation"]),
         library("EnergyMeters", ["NodeModel", "HostProbe", "Isolation", "CPowercap", "CMeters"]),
+        library("NodeControls", ["NodeModel", "HostProbe", "CPowercap"]),
         library("CPUBackend", ["NodeModel", "Analysis", "CPUKernels"]),
         library("OpenCLKernels", path: "Kernels/OpenCL", [], resources: [.embedInCode("sources")]),
         library("OpenCLBackend", ["NodeModel", "Analysis", "Isolation", "OpenCLKernels", "COpenCL"]),
@@ -61,8 +62,8 @@ let package = Package(
         .executableTarget(
             name: "nodewatt",
             dependencies: [
-                "NodeModel", "Analysis", "HostProbe", "HwlocTopology", "EnergyMeters", "CPUBackend", "OpenCLBackend",
-                "Engine", "History", "Exporters", argumentParser,
+                "NodeModel", "Analysis", "HostProbe", "HwlocTopology", "EnergyMeters", "NodeControls", "CPUBackend",
+                "OpenCLBackend", "Engine", "History", "Exporters", argumentParser,
             ],
             swiftSettings: swiftRules),
 
@@ -72,6 +73,7 @@ let package = Package(
         tests("HostProbe", ["NodeModel"]),
         tests("HwlocTopology", ["NodeModel"], fixtures: true),
         tests("EnergyMeters", ["NodeModel", "HostProbe"]),
+        tests("NodeControls", ["NodeModel", "HostProbe"]),
         // It plants defects in the kernels' private parts, which no product links.
         .target(
             name: "PlantedDefects", dependencies: ["CPUKernels"], path: "Tests/PlantedDefects",

@@ -33,12 +33,13 @@ public struct MeteredRunner {
     /// A batch is long enough that the clock's and the launch's cost vanish, and short enough to give many samples.
     static let targetBatch = Seconds(0.1)
     /// Clocks settle over hundreds of milliseconds of full load.
-    static let warmUp = Seconds(0.5)
+    public static let warmUp = Seconds(0.5)
 
     private let metering: any EnergyMetering
     private let conditions: any ConditionObserver
     private let isInterrupted: () -> Bool
     private let progress: (TrialProgress) -> Void
+    private let warmUp: Seconds
 
     /// Creates a runner.
     ///
@@ -47,14 +48,16 @@ public struct MeteredRunner {
     ///   - conditions: What watches the machine.
     ///   - isInterrupted: Whether the user wants to stop; asked between batches.
     ///   - progress: Takes progress, many times a second.
+    ///   - warmUp: How long the load runs before it is measured.
     public init(
         metering: any EnergyMetering, conditions: any ConditionObserver, isInterrupted: @escaping () -> Bool,
-        progress: @escaping (TrialProgress) -> Void
+        progress: @escaping (TrialProgress) -> Void, warmUp: Seconds = MeteredRunner.warmUp
     ) {
         self.metering = metering
         self.conditions = conditions
         self.isInterrupted = isInterrupted
         self.progress = progress
+        self.warmUp = warmUp
     }
 
     /// Runs one trial.
@@ -117,7 +120,7 @@ public struct MeteredRunner {
     private func warmUp(_ prepared: any PreparedWorkload, _ repetitions: Int) throws -> Seconds? {
         var spent = Seconds.zero
         var fastest: Seconds?
-        while spent < Self.warmUp {
+        while spent < warmUp {
             try report(.warmingUp)
             let batch = try prepared.run(repetitions: repetitions)
             spent += max(batch.end.since(batch.start), Seconds(1e-4))

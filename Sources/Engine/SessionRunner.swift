@@ -119,25 +119,12 @@ public struct SessionRunner {
         guard let device = session.devices.first(where: { $0.id == plan.device }),
             let backend = environment.backends[device.backend]
         else { return TrialRecord(plan: plan, status: .skipped, reason: "no backend drives \(plan.device)") }
-        if environment.isInterrupted() { return TrialRecord(plan: plan, status: .skipped, reason: "interrupted") }
-        if let refusal = plan.refusal { return TrialRecord(plan: plan, status: .unsupported, reason: refusal) }
-        let runner = MeteredRunner(
-            metering: environment.metering, conditions: environment.conditions(plan.threads),
-            isInterrupted: environment.isInterrupted, progress: { environment.onEvent(.progress($0)) })
-        do {
-            let measurement = try runner.run(
-                plan, on: device, backend: backend, topology: session.topology, seed: session.seed)
-            return TrialDerivation.record(
+        return environment.measure(
+            plan, on: device, backend: backend, topology: session.topology, seed: session.seed
+        ) { measurement in
+            TrialDerivation.record(
                 plan: plan, device: device.kind, measurement: measurement,
-                ceilings: ceilings(of: device, plan.variation),
-                idle: session.idle, site: session.site)
-        } catch _ where environment.isInterrupted() {
-            // A child that the terminal interrupted with us fails in its own words.
-            return TrialRecord(plan: plan, status: .skipped, reason: "interrupted")
-        } catch let failure as TrialFailure {
-            return TrialRecord(plan: plan, status: failure.status, reason: failure.reason)
-        } catch {
-            return TrialRecord(plan: plan, status: .failed, reason: "\(error)")
+                ceilings: ceilings(of: device, plan.variation), idle: session.idle, site: session.site)
         }
     }
 

@@ -250,6 +250,10 @@ public struct NodeProfile: Hashable, Codable, Sendable {
     public var site: SiteFacts
     /// The devices with their figures.
     public var devices: [DeviceCapabilities]
+    /// What the last sweep measured, with the fingerprint it is of; absent where there was none.
+    public var operatingPoints: OperatingPoints?
+    /// What the last load ramp measured, with the fingerprint it is of; absent where there was none.
+    public var loadCurve: LoadCurve?
 
     /// The schema this version writes.
     public static let currentSchema = "nodewatt.profile/1"

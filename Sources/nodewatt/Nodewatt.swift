@@ -17,6 +17,7 @@ struct Nodewatt: ParsableCommand {
               nodewatt run --suite standard --format json  for programs
               nodewatt topology                            what the node is made of
               nodewatt doctor                              what cannot be measured, and how to enable it
+              nodewatt sweep --power-cap auto              which power cap is the most efficient
 
             EXIT STATUS:
               0 done; 1 answered "no" (a wrong result); 2 nothing measured, or an I/O error; 64 wrong usage;
@@ -25,8 +26,8 @@ struct Nodewatt: ParsableCommand {
         version: nodewattVersion,
         subcommands: [
             RunCommand.self, TopologyCommand.self, DevicesCommand.self, MetersCommand.self, MeterCommand.self,
-            DoctorCommand.self, CarbonCommand.self, ProfileCommand.self, TrackCommand.self, OpenCLWorkerCommand.self,
-            OpenCLKernelsCommand.self, MeterWorkerCommand.self,
+            DoctorCommand.self, SweepCommand.self, CarbonCommand.self, ProfileCommand.self, TrackCommand.self,
+            OpenCLWorkerCommand.self, OpenCLKernelsCommand.self, MeterWorkerCommand.self,
         ])
 
     /// An error that is neither the project's nor the argument parser's was not foreseen.
@@ -40,6 +41,7 @@ struct Nodewatt: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
+            RestoreAtStart.run(before: command)
             try command.run()
             if let failure = Terminal.outputFailure {
                 throw SystemFailure(action: "writing to standard output", reason: failure)

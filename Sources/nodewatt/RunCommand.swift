@@ -128,7 +128,7 @@ struct RunSetup {
             node: node.identity(devices: everything.devices), site: site, topology: node.topology,
             devices: inventory.devices, meters: metering.descriptions,
             unavailable: inventory.unavailable + meters.unavailable,
-            warnings: warnings)
+            warnings: warnings + RestoreAtStart.warnings(node.environment))
         session.simulated = meters.meters.contains { $0 is ScriptedMeter }
     }
 }

@@ -9,7 +9,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "run", "topology", "devices", "meters", "meter", "doctor", "carbon", "profile write", "profile show",
+        "run", "topology", "devices", "meters", "meter", "doctor", "sweep", "carbon", "profile write", "profile show",
         "track list", "track show",
     ])
     func everyCommandHasHelpWithAnExample(command: String) throws {

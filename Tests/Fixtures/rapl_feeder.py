@@ -19,7 +19,9 @@ class Zone:
 
     def __init__(self, folder, name, watts, unit, start, standing, permissions):
         self.folder = folder
+        self.name = name
         self.watts = watts
+        self.demand = watts
         self.unit = unit
         self.start = start
         self.standing = standing
@@ -40,10 +42,23 @@ class Zone:
         count = int(self.start + (0 if self.standing else self.watts * seconds / self.unit)) % COUNTS
         return int(count * self.unit * 1e6)
 
-    def constraint(self, index, name, limit_watts):
+    def constraint(self, index, name, limit_watts, window_us=999424):
         self.put(f"constraint_{index}_name", name)
         self.put(f"constraint_{index}_power_limit_uw", str(int(limit_watts * 1e6)))
-        self.put(f"constraint_{index}_time_window_us", "999424")
+        self.put(f"constraint_{index}_time_window_us", str(window_us))
+
+    def limit(self):
+        """The long-term limit as it is set now, in watts."""
+        with open(os.path.join(self.folder, "constraint_0_power_limit_uw"), "rb") as handle:
+            return int(handle.read().split(b"\0")[0]) * 1e-6
+
+    def follow(self, seconds):
+        """Draws no more than the limit from now on."""
+        watts = min(self.demand, self.limit())
+        if watts != self.watts:
+            # What was drawn until now stays counted.
+            self.start += (self.watts - watts) * seconds / self.unit
+            self.watts = watts
 
     def step(self, seconds):
         if self.vanishes_after is not None and seconds >= self.vanishes_after:
@@ -102,7 +117,10 @@ def build(options):
         # Mirrored dies each show the whole package.
         number = package if options.mirror else index
         zone = add(place, name, 1 / (options.packages if options.mirror else packages), number)
-        zone.constraint(0, "long_term", options.limit)
+        # Packages of one machine need not have the same limit.
+        zone.constraint(0, "long_term", options.limit - options.limit_step * package, options.window_us)
+        if package in options.read_only_limit:
+            os.chmod(os.path.join(zone.folder, "constraint_0_power_limit_uw"), 0o444)
         zone.constraint(1, "short_term", 1.2 * options.limit)
         if options.peak_power:
             zone.constraint(2, "peak_power", 2 * options.limit)
@@ -110,11 +128,27 @@ def build(options):
         if options.dram_watts:
             add(f"{place}/intel-rapl:{index:x}:1", "dram", options.dram_watts / options.watts / packages, number)
         if options.mmio:
-            add(f"intel-rapl-mmio/intel-rapl-mmio:{index:x}", name, 1 / packages, number)
+            twin = add(f"intel-rapl-mmio/intel-rapl-mmio:{index:x}", name, 1 / packages, number)
+            if options.mmio_limit:
+                twin.constraint(0, "long_term", options.mmio_limit)
     for offset, name in enumerate(options.psys):
         # A hole before it, as after a socket was taken out.
         add(f"intel-rapl/intel-rapl:{packages + 1 + offset:x}", name, 1.5)
     return zones
+
+
+def build_policies(folder, count):
+    """Makes cpufreq policies of unlike processors, as a machine with efficient and fast cores has them."""
+    for index in range(count):
+        policy = os.path.join(folder, f"policy{index}")
+        os.makedirs(policy)
+        high = 3200000 if index % 2 else 4000000
+        for file, value in [
+            ("cpuinfo_min_freq", 800000), ("cpuinfo_max_freq", high), ("scaling_min_freq", 800000),
+            ("scaling_max_freq", high),
+        ]:
+            with open(os.path.join(policy, file), "w", encoding="ascii") as handle:
+                handle.write(f"{value}\n")
 
 
 def parse():
@@ -132,6 +166,14 @@ def parse():
     parser.add_argument("--peak-power", action="store_true", help="add a constraint called peak_power")
     parser.add_argument("--mmio", action="store_true", help="add the same packages as intel-rapl-mmio")
     parser.add_argument("--limit", type=float, default=200.0, help="long-term power limit in watts")
+    parser.add_argument("--limit-step", type=float, default=0.0, help="watts by which each package's limit is lower")
+    parser.add_argument("--follow-limit", action="store_true", help="packages draw no more than their long-term limit")
+    parser.add_argument("--window-us", type=int, default=999424, help="time window of the long-term limit")
+    parser.add_argument("--mmio-limit", type=float, help="long-term limit of the mmio twins in watts")
+    parser.add_argument(
+        "--read-only-limit", type=int, action="append", default=[], metavar="PACKAGE",
+        help="nobody without privileges may write this package's limit")
+    parser.add_argument("--policies", metavar="FOLDER", help="also make cpufreq policies in this folder")
     parser.add_argument("--standing", action="append", default=[], metavar="NAME", help="this zone's counter stands")
     parser.add_argument("--deny", action="append", default=[], metavar="NAME", help="mode 000; 'all' for every zone")
     parser.add_argument("--missing", action="append", default=[], metavar="NAME", help="this zone has no energy_uj")
@@ -146,12 +188,15 @@ def main():
     """Feeds the tree until it is told to stop."""
     options = parse()
     zones = build(options)
+    if options.policies:
+        build_policies(options.policies, 4)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         # A feeder that waits for a processor would look like an error of the meter.
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
     except PermissionError:
         pass
+    followers = [zone for zone in zones if options.follow_limit and zone.name.startswith("package")]
     start = time.monotonic()
     if options.ready:
         with open(options.ready, "w", encoding="ascii"):
@@ -160,6 +205,8 @@ def main():
         # One instant for all: mirrors of one register show one value.
         now = time.monotonic() - start
         for zone in zones:
+            if zone in followers:
+                zone.follow(now)
             if not zone.standing:
                 zone.step(now)
         time.sleep(options.step)

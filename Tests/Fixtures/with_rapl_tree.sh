@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Runs a command in a mount namespace in which /sys/class shows a powercap tree whose counters run.
 #
-#   with_rapl_tree.sh [--unprivileged] [options of rapl_feeder.py] -- command [argument ...]
+#   with_rapl_tree.sh [--unprivileged] [--cpufreq] [options of rapl_feeder.py] -- command [argument ...]
 #
 # With --unprivileged the command runs without capabilities, so that files of mode 000 are denied to it even when the
-# script is run by root. Exit status: the command's; 77 where namespaces are barred, with the reason.
+# script is run by root. With --cpufreq four policies are bound over /sys/devices/system/cpu/cpufreq.
+# Exit status: the command's; 77 where namespaces are barred, with the reason.
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -23,17 +24,21 @@ unset NODEWATT_IN_NAMESPACE
 
 prefix=()
 feeder_options=()
+cpufreq=
 while [[ $# -gt 0 && $1 != -- ]]; do
     if [[ $1 == --unprivileged ]]; then
         # An empty bounding set takes every capability from root at the next exec.
         prefix=(setpriv --bounding-set=-all --inh-caps=-all)
+    elif [[ $1 == --cpufreq ]]; then
+        cpufreq=/sys/devices/system/cpu/cpufreq
+        [[ -d $cpufreq ]] || { echo "with_rapl_tree.sh: skipped: there is no $cpufreq to bind over" >&2 && exit 77; }
     else
         feeder_options+=("$1")
     fi
     shift
 done
 if [[ $# -lt 2 ]]; then
-    echo "usage: with_rapl_tree.sh [--unprivileged] [options of rapl_feeder.py] -- command [argument ...]" >&2
+    echo "usage: with_rapl_tree.sh [--unprivileged] [--cpufreq] [options of rapl_feeder.py] -- command [argument ...]" >&2
     exit 64
 fi
 shift
@@ -49,6 +54,7 @@ cleanup() {
         wait "$feeder" 2>/dev/null || true
     fi
     umount /sys/class 2>/dev/null || true
+    [[ -z $cpufreq ]] || umount "$cpufreq" 2>/dev/null || true
     rm -rf -- "$tree"
 }
 trap cleanup EXIT
@@ -56,6 +62,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 mkdir "$tree/class"
+[[ -z $cpufreq ]] || feeder_options+=(--policies "$tree/cpufreq")
 python3 "$here/rapl_feeder.py" "$tree/class" --ready "$tree/ready" ${feeder_options[@]+"${feeder_options[@]}"} &
 feeder=$!
 while [[ ! -e $tree/ready ]]; do
@@ -63,6 +70,7 @@ while [[ ! -e $tree/ready ]]; do
     sleep 0.02
 done
 mount --bind "$tree/class" /sys/class
+[[ -z $cpufreq ]] || mount --bind "$tree/cpufreq" "$cpufreq"
 
 status=0
 ${prefix[@]+"${prefix[@]}"} "$@" || status=$?
