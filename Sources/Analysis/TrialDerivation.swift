@@ -214,6 +214,11 @@ public enum Disturbance {
             return "\(events) thermal throttling events"
         },
         Rule { trial in
+            guard let gpu = trial.conditions?.gpu, !gpu.throttleReasons.isEmpty else { return nil }
+            let words = gpu.throttleReasons.map { $0.split(separator: "_").joined(separator: " ") }
+            return "the GPU's clocks were held back: \(words.joined(separator: ", "))"
+        },
+        Rule { trial in
             let spread = Statistics.relativeSpread(trial.samplesSeconds)
             return spread > 0.05 ? "samples scatter by \(percent(spread)) of the median" : nil
         },

@@ -39,7 +39,12 @@ final class AccumulatorCore: Sendable {
     var currentPower: Watts? { state.withLock(\.power) }
 
     /// Reads every meter.
-    func poll() { state.withLock { state in read(&state, meters.indices, attempts: 1) } }
+    func poll() {
+        state.withLock { state in
+            read(&state, meters.indices, attempts: 1)
+            show(&state)
+        }
+    }
 
     /// Reads the meters whose time has come.
     func pollDue() {
@@ -50,6 +55,7 @@ final class AccumulatorCore: Sendable {
                 return plan.isDue(index, after: now.since(last))
             }
             read(&state, due, attempts: 1)
+            show(&state)
         }
     }
 
@@ -88,7 +94,6 @@ final class AccumulatorCore: Sendable {
             for _ in 0..<attempts where state.tracks[index].absorb(Result { try meters[index].read() }) { break }
             state.lastReads[index] = clock.now()
         }
-        show(&state)
     }
 
     private func align(_ state: inout State) {

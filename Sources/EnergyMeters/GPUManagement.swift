@@ -51,6 +51,18 @@ public struct GPUPowerLimits: Hashable, Sendable {
     public var lowest: Watts?
     /// The highest that can be set.
     public var highest: Watts?
+
+    /// Creates limits.
+    public init(
+        current: Watts? = nil, enforced: Watts? = nil, standard: Watts? = nil, lowest: Watts? = nil,
+        highest: Watts? = nil
+    ) {
+        self.current = current
+        self.enforced = enforced
+        self.standard = standard
+        self.lowest = lowest
+        self.highest = highest
+    }
 }
 
 /// What a GPU does at one moment; `nil` where the card does not tell.
@@ -65,6 +77,18 @@ public struct GPUState: Hashable, Sendable {
     public var clockEvents: Set<GPUClockEvent>?
     /// The power limits.
     public var limits: GPUPowerLimits
+
+    /// Creates a state.
+    public init(
+        smClock: Hertz?, memoryClock: Hertz?, temperatureCelsius: Double?, clockEvents: Set<GPUClockEvent>?,
+        limits: GPUPowerLimits
+    ) {
+        self.smClock = smClock
+        self.memoryClock = memoryClock
+        self.temperatureCelsius = temperatureCelsius
+        self.clockEvents = clockEvents
+        self.limits = limits
+    }
 }
 
 /// A GPU that can be managed.

@@ -70,7 +70,7 @@ public struct LoadRamp {
     private func hold(_ level: Double, _ threads: DutyThreads, _ workloads: [any PreparedWorkload]) throws
         -> LoadLevelRecord?
     {
-        let conditions = environment.conditions([])
+        let conditions = environment.conditions(nil)
         conditions.begin()
         environment.metering.beginWindow()
         let before = threads.progress

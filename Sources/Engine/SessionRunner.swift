@@ -21,8 +21,8 @@ public struct SessionEnvironment {
     public var backends: [String: any ComputeBackend]
     /// The energy meters.
     public var metering: any EnergyMetering
-    /// Makes what watches the machine, given the processors a trial uses; none means all.
-    public var conditions: ([Int]) -> any ConditionObserver
+    /// Makes what watches the machine while a trial runs; without one, the whole node.
+    public var conditions: (TrialPlan?) -> any ConditionObserver
     /// Where trials are kept; `nil` to keep none.
     public var store: (any SessionStore)?
     /// Waits; must return early when the user interrupts.
@@ -37,7 +37,7 @@ public struct SessionEnvironment {
     /// Creates an environment.
     public init(
         backends: [String: any ComputeBackend], metering: any EnergyMetering,
-        conditions: @escaping ([Int]) -> any ConditionObserver,
+        conditions: @escaping (TrialPlan?) -> any ConditionObserver,
         store: (any SessionStore)?, sleep: @escaping (Seconds) -> Void, timestamp: @escaping () -> String,
         isInterrupted: @escaping () -> Bool, onEvent: @escaping (SessionEvent) -> Void
     ) {
@@ -157,7 +157,7 @@ public struct SessionRunner {
     private mutating func watchIdle(before: Bool) {
         guard suite.idleTime > .zero else { return }
         environment.onEvent(.idle(before: before))
-        let observer = environment.conditions([])
+        let observer = environment.conditions(nil)
         observer.begin()
         environment.metering.beginWindow()
         environment.sleep(suite.idleTime)

@@ -20,7 +20,7 @@ extension SessionEnvironment {
         if isInterrupted() { return TrialRecord(plan: plan, status: .skipped, reason: "interrupted") }
         if let refusal = plan.refusal { return TrialRecord(plan: plan, status: .unsupported, reason: refusal) }
         let runner = MeteredRunner(
-            metering: metering, conditions: conditions(plan.threads), isInterrupted: isInterrupted,
+            metering: metering, conditions: conditions(plan), isInterrupted: isInterrupted,
             progress: { onEvent(.progress($0)) }, warmUp: warmUp)
         do {
             return derive(try runner.run(plan, on: device, backend: backend, topology: topology, seed: seed))

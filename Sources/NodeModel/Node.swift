@@ -80,6 +80,8 @@ public struct MeasurementConditions: Hashable, Codable, Sendable {
     @ExplicitNull public var measuredClockBefore: ClockSpread?
     /// The clocks measured just after it.
     @ExplicitNull public var measuredClockAfter: ClockSpread?
+    /// How the GPU was; absent where none was used or its driver does not tell.
+    public var gpu: GPUConditions?
 
     /// Creates conditions; everything defaults to unknown.
     public init(

@@ -71,7 +71,7 @@ struct LoadSweep {
         }
         let environment = SessionEnvironment(
             backends: node.backends, metering: metering,
-            conditions: { HostConditions(threads: $0.isEmpty ? threads : $0) }, store: nil, sleep: Interruption.sleep,
+            conditions: node.conditions([device], []), store: nil, sleep: Interruption.sleep,
             timestamp: Timestamp.now, isInterrupted: { Interruption.isRequested }, onEvent: { _ in })
         let ramp = LoadRamp(
             environment: environment, device: device, topology: node.topology, seed: command.workload.seed,

@@ -38,7 +38,7 @@ struct RunCommand: ParsableCommand {
         var storeFailed = false
         let environment = SessionEnvironment(
             backends: node.backends, metering: setup.metering,
-            conditions: { HostConditions(threads: $0.isEmpty ? node.topology.allowedThreads : $0) }, store: setup.store,
+            conditions: node.conditions(setup.session.devices, setup.meters), store: setup.store,
             sleep: Interruption.sleep, timestamp: Timestamp.now, isInterrupted: { Interruption.isRequested },
             onEvent: { event in
                 if case .storeFailed = event { storeFailed = true }
@@ -75,6 +75,7 @@ struct RunSetup {
     let suite: Suite
     let plans: [TrialPlan]
     let metering: EnergyAccumulator
+    let meters: [any EnergyMeter]
     let store: HistoryStore?
     let resultsDirectory: String
     private(set) var session: SessionRecord
@@ -107,6 +108,7 @@ struct RunSetup {
         let inventory = try NodeAssembly.select(command.selection.device, from: everything)
         try command.selection.requireProcessor(among: inventory.devices)
         let meters = try node.metering.meters(command.power)
+        self.meters = meters.meters
         metering = EnergyAccumulator(
             meters: meters.meters, expectedPackages: node.metering.packages,
             polling: Terminal.showsProgress ? .live : .automatic)

@@ -71,7 +71,7 @@ struct SweepCommand: ParsableCommand {
         var progress = ProgressLine(quiet: output.quiet)
         let environment = SessionEnvironment(
             backends: setup.node.backends, metering: setup.metering,
-            conditions: { HostConditions(threads: $0.isEmpty ? setup.node.topology.allowedThreads : $0) }, store: nil,
+            conditions: setup.node.conditions([setup.device], setup.meters), store: nil,
             sleep: Interruption.sleep, timestamp: Timestamp.now, isInterrupted: { Interruption.isRequested },
             onEvent: { progress.show($0) })
         let runner = SweepRunner(

@@ -15,6 +15,7 @@ struct SweepSetup {
     let site: SiteFacts
     let identity: NodeIdentity
     let metering: EnergyAccumulator
+    let meters: [any EnergyMeter]
     let isSimulated: Bool
     let groups: [ControlGroup]
     let points: [SweepPoint]
@@ -32,6 +33,7 @@ struct SweepSetup {
             pue: Sourced(1, source: "default"))
         let inventory = try MeterSetup(command.power, node)
         metering = inventory.metering
+        meters = inventory.meters
         isSimulated = inventory.isSimulated
         profile =
             isSimulated ? nil : SweepProfile(command.output, environment: node.environment, host: node.probe.hostName)
@@ -53,10 +55,11 @@ struct SweepSetup {
 /// The meters of a sweep, and whether they are simulated.
 struct MeterSetup {
     let metering: EnergyAccumulator
+    let meters: [any EnergyMeter]
     let isSimulated: Bool
 
     init(_ power: PowerModelOptions, _ node: NodeAssembly) throws {
-        let meters = try node.metering.meters(power).meters
+        meters = try node.metering.meters(power).meters
         metering = EnergyAccumulator(meters: meters, expectedPackages: node.metering.packages)
         isSimulated = meters.contains { $0 is ScriptedMeter }
     }
