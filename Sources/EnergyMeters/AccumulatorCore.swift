@@ -91,6 +91,8 @@ final class AccumulatorCore: Sendable {
 
     private func read(_ state: inout State, _ indices: some Sequence<Int>, attempts: Int) {
         for index in indices {
+            // Sensors of power take long to answer, and longer not to.
+            let attempts = meters[index].description.samplesPower == true ? 1 : attempts
             for _ in 0..<attempts where state.tracks[index].absorb(Result { try meters[index].read() }) { break }
             state.lastReads[index] = clock.now()
         }

@@ -10,10 +10,13 @@ public final class DCMIMeter: EnergyMeter {
     private let transport: any IPMITransport
     private let clock: MeterClock
     private let last = Mutex<TimedReading?>(nil)
+    private let refusal = Mutex<(failure: SystemFailure, until: MonotonicInstant)?>(nil)
 
     /// A BMC takes tens of milliseconds and renews its figure once a second or less often, so an answer this young is
     /// handed out again.
     private static let youngest = Seconds(0.25)
+    /// A BMC that does not answer takes seconds to say nothing: it is left alone for so many times as long.
+    private static let pauses = 5.0
     /// Assumed: makers of power supplies and boards give 2 to 5 %.
     private static let relativeUncertainty = 0.05
 
@@ -36,7 +39,17 @@ public final class DCMIMeter: EnergyMeter {
     /// - Throws: `SystemFailure` when the BMC does not answer in time or gives no power.
     public func read() throws -> TimedReading {
         if let known = last.withLock({ $0 }), clock.now().since(known.instant) < Self.youngest { return known }
-        let power = try Self.ask(transport)
+        if let refusal = refusal.withLock({ $0 }), clock.now() < refusal.until { throw refusal.failure }
+        let asked = clock.now()
+        let power: DCMIPower
+        do {
+            power = try Self.ask(transport)
+        } catch {
+            let now = clock.now()
+            let until = now.advanced(by: max(Self.youngest, now.since(asked) * Self.pauses))
+            refusal.withLock { $0 = (error, until) }
+            throw error
+        }
         let reading = TimedReading(instant: clock.now(), reading: .power(power.watts))
         last.withLock { $0 = reading }
         return reading

@@ -92,6 +92,8 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
         withExtendedLifetime(ended) {}
     }
 
+    private static let longestWindow = 60.0
+
     /// The window in which the edges are 1 % of the time, or half of what the meter itself leaves open.
     ///
     /// There are two edges, each up to an update period late; two steps of the counter at 400 W are not to be more
@@ -103,6 +105,7 @@ public final class EnergyAccumulator: EnergyMetering, Sendable {
             let share = meter.grade == .modelled ? 0.04 : max(0.01, meter.relativeUncertainty / 2)
             return 2 * max(meter.updatePeriodSeconds.rawValue, meter.resolutionJoules.rawValue / 400) / share
         }
-        return Seconds(windows.max() ?? 0)
+        // A meter that averages over minutes gives no energy of such windows, and says so.
+        return Seconds(min(windows.max() ?? 0, longestWindow))
     }
 }

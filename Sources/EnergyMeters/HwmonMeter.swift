@@ -86,10 +86,16 @@ extension HwmonMeter {
                 continue
             }
             do {
-                _ = try HwmonValue.read(sensor, root)
+                let value = Double(try HwmonValue.read(sensor, root))
+                let highest = PlausiblePower.watts(rule.kind).rawValue
+                guard sensor.quantity == .energy || value * 1e-6 <= highest else {
+                    throw SystemFailure(
+                        action: "reading \(sensor.file)",
+                        reason: "\(value * 1e-6) W is more than such a part of a node draws (\(highest) W)")
+                }
                 inventory.meters.append(HwmonMeter(sensor, rule, root, options))
             } catch {
-                inventory.unavailable.append(Unavailable(subject: subject, reason: error.description))
+                inventory.unavailable.append(Unavailable(subject: subject, reason: "\(error)"))
             }
         }
         return inventory

@@ -83,6 +83,8 @@ enum HwmonTree {
 enum HwmonValue {
     /// The largest power that is a reading: above stand the values that mean "unknown", such as 0xFFFFFFFF milliwatts.
     static let highestMicrowatts = 100_000 * 1_000_000
+    /// All bits of a register, as unsigned and as signed number, stand for "unknown" too.
+    private static let unknownMicrowatts: Set = [0xFFFF_FFFF, 0x7FFF_FFFF]
 
     /// Reads a value of micro-units.
     ///
@@ -94,10 +96,14 @@ enum HwmonValue {
         do { found = try root.read(sensor.file, limit: 64) } catch { throw error.systemFailure }
         guard let bytes = found else { throw failure(String(cString: strerror(ENOENT))) }
         let text = OutsideText.printable(String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self), limit: 24)
-        guard let value = Int(text) else { throw failure("'\(text)' is not a whole number") }
+        guard let value = Int(text) else {
+            let isNumber = !text.isEmpty && text.allSatisfy(\.isNumber)
+            throw failure(
+                isNumber ? "\(text) is what drivers show when they do not know" : "'\(text)' is not a whole number")
+        }
         guard value >= 0 else { throw failure("\(value) is negative") }
         guard sensor.quantity != .energy else { return value }
-        guard value > 0, value <= highestMicrowatts else {
+        guard value > 0, value <= highestMicrowatts, !unknownMicrowatts.contains(value) else {
             throw failure("\(value) uW is what drivers show when they do not know")
         }
         return value

@@ -69,7 +69,7 @@ public struct MeterTrack: Sendable {
             state.failure = String(describing: error)
             missedSinceLast = true
         case .success(let reading):
-            guard let value = Self.value(of: reading, within: description.wrapRangeJoules) else {
+            guard let value = value(of: reading) else {
                 state.implausible += 1
                 missedSinceLast = true
                 return false
@@ -143,14 +143,12 @@ public struct MeterTrack: Sendable {
     }
 
     /// The number in a reading; `nil` when no meter can show it.
-    private static func value(of reading: TimedReading, within range: Joules?) -> Double? {
-        let value =
+    private func value(of reading: TimedReading) -> Double? {
+        let (value, highest) =
             switch reading.reading {
-            case .counter(let joules): joules.rawValue
-            case .power(let watts): watts.rawValue
+            case .counter(let joules): (joules.rawValue, description.wrapRangeJoules?.rawValue ?? .infinity)
+            case .power(let watts): (watts.rawValue, plausibleWatts.rawValue)
             }
-        guard value.isFinite, value >= 0 else { return nil }
-        if case .counter = reading.reading, let range, value > range.rawValue { return nil }
-        return value
+        return value.isFinite && value >= 0 && value <= highest ? value : nil
     }
 }

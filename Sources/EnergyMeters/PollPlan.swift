@@ -35,7 +35,7 @@ package struct PollPlan: Sendable {
     /// - Returns: `true` when the next round would come too late for it.
     package func isDue(_ index: Int, after passed: Seconds) -> Bool {
         guard let own = intervals[index], let round = interval else { return false }
-        return passed + round / 2 >= own
+        return passed + round > own || passed >= own
     }
 
     /// A quarter of the shortest time a counter can wrap in; a sampled power as often as it is renewed, ten times a

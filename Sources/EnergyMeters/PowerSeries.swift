@@ -55,6 +55,9 @@ public struct PowerSeries: Sendable {
         longestSpan = max(spans.max() ?? .zero, Self.peakSpan)
     }
 
+    /// The names of the domains in the total.
+    public var domains: Set<String> { Set(cover.map { meters[$0].domain.name }) }
+
     /// Takes in a sample.
     ///
     /// - Parameter sample: Where the meters stand.

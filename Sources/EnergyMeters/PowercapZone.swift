@@ -35,16 +35,20 @@ package struct PowercapFailure: Error {
     package var path: String
     /// The C library's error number; `EBADMSG` stands for a content that is not a number.
     package var errorNumber: Int32
+    /// What is wrong with a content that could be read.
+    package var detail: String?
 
     /// Creates a failure.
-    package init(path: String, errorNumber: Int32) {
+    package init(path: String, errorNumber: Int32, detail: String? = nil) {
         self.path = path
         self.errorNumber = errorNumber
+        self.detail = detail
     }
 
     /// What went wrong, in words.
     var reason: String {
-        errorNumber == EBADMSG ? "it does not hold a number" : String(cString: strerror(errorNumber))
+        if let detail { return detail }
+        return errorNumber == EBADMSG ? "it does not hold a number" : String(cString: strerror(errorNumber))
     }
 
     /// The failure in the form every meter throws.

@@ -120,10 +120,16 @@ extension RAPLMeter {
                 parents[address] = (domain, watts)
                 let range = try source.rangeMicrojoules(of: address)
                 guard range > 0 else {
-                    throw PowercapFailure(path: source.path(address, "max_energy_range_uj"), errorNumber: ERANGE)
+                    throw PowercapFailure(
+                        path: source.path(address, "max_energy_range_uj"), errorNumber: EBADMSG, detail: "it is 0")
                 }
                 let counter = try source.counter(of: address)
-                _ = try counter.microjoules()
+                let value = try counter.microjoules()
+                guard value <= range else {
+                    throw PowercapFailure(
+                        path: source.path(address, "energy_uj"), errorNumber: EBADMSG,
+                        detail: "\(value) is above the zone's largest value, \(range)")
+                }
                 let zone = RAPLZone(
                     address: address, domain: domain, rangeMicrojoules: range,
                     plausibleWatts: watts)

@@ -5,6 +5,12 @@ import NodeModel
 public struct ControlCatalogue {
     private let root: HostRoot
     private let gpus: () throws -> [any GPUPowerLimiting]
+    private let found = Found()
+
+    /// What was found before, so that every entry of a journal does not open the driver again.
+    private final class Found {
+        var controls: [ControlKind: [any Control]] = [:]
+    }
 
     /// Creates a catalogue.
     ///
@@ -62,7 +68,9 @@ public struct ControlCatalogue {
     public func control(_ id: String) throws -> (any Control)? {
         let kinds: [String: ControlKind] = ["powercap:": .powerCap, "cpufreq:": .frequency, "gpu:": .gpuPower]
         guard let kind = kinds.first(where: { id.hasPrefix($0.key) })?.value else { return nil }
-        return try all(kind).first { $0.id == id }
+        let controls = try found.controls[kind] ?? all(kind)
+        found.controls[kind] = controls
+        return controls.first { $0.id == id }
     }
 
     private func all(_ kind: ControlKind) throws -> [any Control] {

@@ -73,6 +73,8 @@ public struct Restorer {
     /// value of the same boot may be what the system made of it.
     static func isOurs(_ present: UInt64, _ entry: JournalEntry, sameBoot: Bool) -> Bool {
         if entry.known.contains(present) { return true }
+        // cpufreq shows the lowest of all limits: heat may hold the clock below what the sweep set.
+        if entry.kind == .frequency, sameBoot, let highest = entry.known.max(), present < highest { return true }
         guard let pending = entry.pending else { return false }
         return sameBoot || present.distance(pending) <= entry.kind.rounding
     }

@@ -56,6 +56,8 @@ final class ChildCommand {
         var usage = rusage()
         let ended = wait4(child, &status, WNOHANG, &usage)
         if ended == 0 || (ended < 0 && errno == EINTR) { return nil }
+        // Reaped by somebody else: how it ended cannot be known, and was not told to be well.
+        guard ended == child else { return Ending(status: 255, usage: usage) }
         let signal = status & 0x7f
         return Ending(status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, usage: usage)
     }

@@ -1,4 +1,5 @@
 import Glibc
+import HostProbe
 import NodeModel
 
 /// The signals a command's wrapper passes on, and the one that tells of the command's end.
@@ -22,6 +23,8 @@ struct ForwardedSignals {
 
     /// Blocks the signals.
     init() {
+        // A parent that ignores it would have our child reaped by the kernel, and its end never told.
+        signal(SIGCHLD, SIG_DFL)
         var blocked = sigset_t()
         sigemptyset(&blocked)
         for number in Self.numbers + [SIGCHLD] { sigaddset(&blocked, number) }
@@ -29,6 +32,27 @@ struct ForwardedSignals {
         pthread_sigmask(SIG_BLOCK, &blocked, &before)
         original = before
         waitedFor = blocked
+    }
+
+    /// Waits, and returns early when a signal comes that would end a program.
+    ///
+    /// - Parameter duration: How long.
+    /// - Returns: The signal's number; `nil` when the time is over.
+    func pause(_ duration: Seconds) -> Int32? {
+        let end = MonotonicClock.now().advanced(by: duration)
+        repeat {
+            guard let signal = wait(end.since(MonotonicClock.now())) else { continue }
+            if signal.number != SIGCHLD, !Self.isIgnored(signal.number) { return signal.number }
+        } while MonotonicClock.now() < end
+        return nil
+    }
+
+    /// Whether the program was started with a signal ignored, as by nohup(1).
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        sigaction(number, nil, &action)
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+            == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
     /// Waits for a signal.

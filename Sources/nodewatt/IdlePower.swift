@@ -19,11 +19,13 @@ struct IdlePower {
     /// Meters the node while nothing of ours runs; nothing where no time was asked for.
     ///
     /// A signal ends it early.
-    func measure() -> WindowEnergy? {
-        guard seconds > .zero else { return nil }
+    ///
+    /// - Returns: The window, and the signal that ended it or came before.
+    func measure() -> (window: WindowEnergy?, signal: Int32?) {
+        guard seconds > .zero else { return (nil, signals.pause(.zero)) }
         metering.beginWindow()
-        _ = signals.wait(seconds)
-        return metering.endWindow()
+        let signal = signals.pause(seconds)
+        return (metering.endWindow(), signal)
     }
 
     /// The mean of what was measured, else what the node's own profile says.

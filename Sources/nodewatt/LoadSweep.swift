@@ -35,7 +35,8 @@ struct LoadSweep {
         Terminal.progress("")
         let document = LoadDocument(
             node: identity, isThisSystem: node.topology.isThisSystem, simulated: meters.isSimulated,
-            interrupted: Interruption.isRequested, loadCurve: curve(levels, node, identity))
+            interrupted: Interruption.isRequested,
+            loadCurve: curve(levels, node, identity, levelSeconds(meters.metering)))
         if command.output.format == .json {
             try printDocument(document)
         } else {
@@ -75,7 +76,7 @@ struct LoadSweep {
             timestamp: Timestamp.now, isInterrupted: { Interruption.isRequested }, onEvent: { _ in })
         let ramp = LoadRamp(
             environment: environment, device: device, topology: node.topology, seed: command.workload.seed,
-            seconds: Seconds(max(command.workload.seconds, metering.minimumWindow.rawValue)))
+            seconds: levelSeconds(metering))
         show("100 %")
         return try ramp.run(plans) { level in
             let next = level.targetFraction - 0.1
@@ -87,12 +88,19 @@ struct LoadSweep {
         if !command.output.quiet { Terminal.progress("load level \(level) …") }
     }
 
-    private func curve(_ levels: [LoadLevelRecord], _ node: NodeAssembly, _ identity: NodeIdentity) -> LoadCurve {
+    /// How long each level is held: as asked for, or as long as the meters need.
+    private func levelSeconds(_ metering: EnergyAccumulator) -> Seconds {
+        max(Seconds(command.workload.seconds), metering.minimumWindow)
+    }
+
+    private func curve(
+        _ levels: [LoadLevelRecord], _ node: NodeAssembly, _ identity: NodeIdentity, _ seconds: Seconds
+    ) -> LoadCurve {
         var curve = LoadCurve(
             measuredAt: Timestamp.now(), nodewattVersion: nodewattVersion,
             fingerprintDigest: identity.fingerprint.digest, workload: .gemm, precision: precision,
             shape: "\(Self.shape)", workUnit: OperatingPointDerivation.unit(of: .gemm, precision),
-            threads: node.topology.allowedThreads.count, secondsPerLevel: command.workload.seconds,
+            threads: node.topology.allowedThreads.count, secondsPerLevel: seconds.rawValue,
             verified: !levels.isEmpty)
         curve.levels = levels
         return LoadCurveDerivation.fitted(curve)

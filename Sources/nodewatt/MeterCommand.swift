@@ -54,6 +54,7 @@ struct MeterCommand: ParsableCommand {
             throw ValidationError("--idle-seconds \(idleSeconds): expected 0 to 3600 seconds")
         }
         if trace != nil, rate == 0 { throw ValidationError("--trace needs a --rate above 0") }
+        if let trace, trace == file { throw ValidationError("--trace and --output name the same file: \(trace)") }
         // Forgotten dashes would otherwise read as a missing command.
         if command.isEmpty { throw ValidationError("name a command after --, e.g. nodewatt meter -- sleep 1") }
     }
@@ -65,9 +66,14 @@ struct MeterCommand: ParsableCommand {
             options: site, environment: node.environment, factors: try node.profiles.gridFactors()
         ).resolve()
         try ResultsDirectory.requireWritable(file, option: "--output")
-        let metering = EnergyAccumulator(meters: try node.meters(power).meters, expectedPackages: node.packages)
+        let inventory = try node.meters(power)
+        let metering = EnergyAccumulator(meters: inventory.meters, expectedPackages: node.packages)
         let idle = IdlePower(metering: metering, seconds: Seconds(idleSeconds), signals: signals)
-        let before = idle.measure()
+        let (before, signal) = idle.measure()
+        if let signal {
+            Terminal.error("nodewatt: stopped by a signal before the command was started")
+            throw ExitStatus(rawValue: 128 + signal)
+        }
         let started = Timestamp.now()
         let traceFile = try trace.map { try PowerTraceFile($0, meters: metering.sampled, startedAt: started) }
         let metered = MeteredCommand(
@@ -81,10 +87,10 @@ struct MeterCommand: ParsableCommand {
             Terminal.error(error.message)
             throw ExitStatus(rawValue: error.status)
         }
-        let baseline = idle.baseline(before, after: idle.measure(), grade: outcome.energy.grade, node)
+        let baseline = idle.baseline(before, after: idle.measure().window, grade: outcome.energy.grade, node)
         let document = MeterDocument(
             outcome, idle: baseline, site: facts, startedAt: started, command: command,
-            simulated: power.simulatedWatts != nil, environment: node.environment)
+            simulated: power.simulatedWatts != nil, unavailable: inventory.unavailable, environment: node.environment)
         if output.format == .json { try printDocument(document) } else { document.lines.forEach { Terminal.error($0) } }
         try end(outcome, document, traceFile)
     }

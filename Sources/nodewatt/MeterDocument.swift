@@ -21,6 +21,7 @@ struct MeterDocument: Encodable {
     @ExplicitNull var idleOrigin: String?
     @ExplicitNull var gramsCo2e: Double?
     let domains: [DomainEnergy]
+    let unavailable: [Unavailable]
     let site: SiteFacts
     let userSeconds: Seconds
     let systemSeconds: Seconds
@@ -31,8 +32,9 @@ struct MeterDocument: Encodable {
 
     init(
         _ outcome: MeteredCommand.Outcome, idle: IdlePower.Baseline?, site: SiteFacts, startedAt: String,
-        command: [String], simulated: Bool, environment: [String: String]
+        command: [String], simulated: Bool, unavailable: [Unavailable], environment: [String: String]
     ) {
+        self.unavailable = unavailable
         self.command = command.map(Terminal.printable)
         self.startedAt = startedAt
         self.simulated = simulated
@@ -50,7 +52,8 @@ struct MeterDocument: Encodable {
         energyCi95HighJoules = energy.total?.high
         powerWatts = energy.power?.value
         // The peak of samples means nothing beside a total that came from elsewhere.
-        peakPowerWatts = energy.total == nil ? nil : outcome.peak
+        let counted = Set(energy.domains.filter(\.inTotal).map(\.name))
+        peakPowerWatts = !counted.isEmpty && counted.isSubset(of: outcome.peakDomains) ? outcome.peak : nil
         idlePowerWatts = idle?.watts
         idleOrigin = idle?.origin
         if let total = energy.total, let idle {
@@ -75,6 +78,10 @@ extension MeterDocument {
         var lines = ["", "Duration  \(digits(durationSeconds)) s (\(processor))"]
         if simulated { lines.append("SIMULATED: the power was given on the command line") }
         lines += energyLines + domains.map(line)
+        // Most nodes lack RAPL for a reason that `meters` tells; what is there and does not work matters here.
+        lines += unavailable.filter { $0.subject != "rapl" }.map {
+            Terminal.printable("Not metered: \($0.subject): \($0.reason)")
+        }
         if let slurmJobId {
             let step = slurmStepId.map { ", step \($0)" } ?? ""
             lines.append("Slurm job \(slurmJobId)\(step): the energy is the whole node's, other jobs on it included")
@@ -92,10 +99,17 @@ extension MeterDocument {
         let place = "\(site.factor.value.zone), PUE \(UnitFormat.digits(site.pue.value))"
         return [
             "Energy    \(digits(energyJoules)) J (\(low) to \(digits(energyCi95HighJoules)) J), \(energyGrade.rawValue)"
-        ] + (energyNetJoules.map { ["Net       \(digits($0)) J above idle"] } ?? []) + [
+        ] + netLines + [
             "Power     mean \(digits(powerWatts)) W\(peak)\(idle)",
             "Carbon    \(UnitFormat.digits(gramsCo2e)) g \(site.factor.value.gas) (\(place))",
         ]
+    }
+
+    /// What is above idle, where that is more than the energy is uncertain by.
+    private var netLines: [String] {
+        guard let net = energyNetJoules, let energyJoules, let high = energyCi95HighJoules else { return [] }
+        guard net > high - energyJoules else { return ["Net       not to be told from idle"] }
+        return ["Net       \(digits(net)) J above idle"]
     }
 
     private func line(_ domain: DomainEnergy) -> String {

@@ -11,6 +11,8 @@ struct MeteredCommand {
         var energy: WindowEnergy
         /// The highest power over a tenth of a second.
         var peak: Watts?
+        /// The domains whose sum the peak is of.
+        var peakDomains: Set<String>
         /// How the command ended.
         var ending: ChildCommand.Ending
         /// Processor time this program used meanwhile.
@@ -47,7 +49,8 @@ struct MeteredCommand {
         let ending = wait(for: child, sample)
         let energy = metering.endWindow()
         return Outcome(
-            energy: energy, peak: series.peak, ending: ending, ownProcessorSeconds: Self.processorTime() - used,
+            energy: energy, peak: series.peak, peakDomains: series.domains, ending: ending,
+            ownProcessorSeconds: Self.processorTime() - used,
             traceFailure: failure)
     }
 

@@ -102,7 +102,12 @@ struct RestoreReport {
         let outcomes = Restorer(bootId: HostProbe().bootId, control: catalogue.control).restore(journal)
         for (entry, outcome) in outcomes { note(entry, outcome) }
         guard problems.isEmpty else { return }
-        try place.remove()
+        if outcomes.contains(where: { $0.outcome == .absurd }) {
+            // What it says may be the only record of a limit.
+            done.append("the journal was moved to \(try place.moveAside())")
+        } else {
+            try place.remove()
+        }
         guard !done.isEmpty else { return }
         done.insert("put back what an unfinished sweep (process \(journal.pid), \(journal.startedAt)) changed:", at: 0)
     }

@@ -71,7 +71,10 @@ struct SweepText {
     private func marks(_ point: OperatingPointRecord) -> String {
         let marks: [(Bool, String)] = [
             (point.number == 0, "as found"), (point.onParetoFront == true, "on the front"),
-            (point.number == sweep.mostEfficient, "MOST EFFICIENT"),
+            (
+                point.number == sweep.mostEfficient,
+                sweep.asEfficient.isEmpty ? "MOST EFFICIENT" : "best, not told apart"
+            ),
             (sweep.asEfficient.contains(point.number), "as efficient"),
             (point.number == sweep.knee, "knee"), (point.throttled == true, "throttled"),
             (!point.disturbances.isEmpty, "disturbed"),

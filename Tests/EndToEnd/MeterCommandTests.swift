@@ -57,6 +57,33 @@ import Testing
         #expect(try Program.run(program: "/bin/sh", ["-c", script, Program.path]).status == 5)
     }
 
+    @Test("a parent that ignores ends of children does not make it wait for ever") func ignoredEnds() throws {
+        let script =
+            "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+            + "os.execv('\(Program.path)', ['nodewatt', 'meter', '--', 'sh', '-c', 'exit 6'])"
+        let finished = try Program.run(program: "/usr/bin/timeout", ["-s", "KILL", "20", "python3", "-c", script])
+        #expect(finished.status == 6)
+    }
+
+    @Test("a signal before the command's start ends it, and the command is not run") func early() throws {
+        let mark = Scratch.folder() + "/mark"
+        let running = try Program.Running(Program.path, ["meter", "--idle-seconds", "20", "--", "touch", mark])
+        // Blocked signals wait until they are looked at, so the moment does not matter once the program has begun.
+        usleep(500_000)
+        kill(running.process.processIdentifier, SIGINT)
+        #expect(running.wait().status == 130)
+        #expect(!FileManager.default.fileExists(atPath: mark))
+    }
+
+    @Test("what is there and does not work is said") func notMetered() throws {
+        let library = Scratch.folder() + "/libnvidia-ml.so.1"
+        try "no library".write(toFile: library, atomically: true, encoding: .utf8)
+        let running = try Program.Running(
+            Program.path, ["meter", "--", "true"], environment: ["NODEWATT_NVML": library])
+        let finished = running.wait()
+        #expect(finished.status == 0 && finished.error.contains("Not metered: nvml"), "\(finished.error)")
+    }
+
     @Test("a trace that cannot be written is said before the command runs") func unwritableTrace() throws {
         let mark = Scratch.folder() + "/mark"
         let finished = try Program.run(["meter", "--trace", "/nonexistent/power.csv", "--", "touch", mark])
@@ -143,7 +170,9 @@ import Testing
         #expect(try Program.run(["meter", "--format", "json", "--", "true"]).document()["slurm_job_id"] is NSNull)
     }
 
-    @Test(arguments: ["--rate -1", "--rate 1001", "--rate nan", "--idle-seconds -1", "--rate 0 --trace x.csv"])
+    @Test(arguments: [
+        "--rate -1", "--rate 1001", "--rate nan", "--idle-seconds -1", "--rate 0 --trace x.csv", "--trace x --output x",
+    ])
     func wrongUsageIsStatus64(_ options: String) throws {
         let words = options.split(separator: " ").map(String.init)
         #expect(try Program.run(["meter"] + words + ["--", "true"]).status == 64)

@@ -95,6 +95,9 @@ import Testing
         clock.advance(1)
         #expect(throws: SystemFailure.self) { try meter.read() }
         bmc.answer.withLock { $0 = Self.response(watts: 500) }
+        // It is not asked again at once.
+        #expect(throws: SystemFailure.self) { try meter.read() }
+        clock.advance(0.3)
         #expect(try meter.read().reading == .power(Watts(500)))
     }
 

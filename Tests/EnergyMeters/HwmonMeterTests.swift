@@ -71,7 +71,10 @@ import Testing
 
     @Test(
         "what stands for unknown gives no meter, and says so",
-        arguments: ["0", "-5", "4294967295000", "garbage", "", "1e9", "99999999999999999999"])
+        arguments: [
+            "0", "-5", "4294967295000", "4294967295", "2147483647", "50000000000", "garbage", "", "1e9",
+            "99999999999999999999",
+        ])
     func hostile(_ text: String) throws {
         let folder = try TemporaryFolder()
         try Self.chip(folder, 0, "power_meter", ["power1_average": text])

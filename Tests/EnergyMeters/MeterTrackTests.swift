@@ -3,6 +3,19 @@ import NodeModel
 import Testing
 
 @Suite struct MeterTrackTests {
+    @Test("a power that cannot be is not believed, not even the first one, however long it is averaged over")
+    func powers() {
+        var description = meter("node", .node, range: nil, update: 300)
+        description.samplesPower = true
+        var track = MeterTrack(description, plausibleWatts: Watts(20_000))
+        func absorb(_ watts: Double, at seconds: Double) -> Bool {
+            let instant = MonotonicInstant(nanoseconds: 0).advanced(by: Seconds(seconds))
+            return track.absorb(.success(TimedReading(instant: instant, reading: .power(Watts(watts)))))
+        }
+        #expect(!absorb(50_000, at: 0) && absorb(400, at: 1) && !absorb(50_000, at: 2) && absorb(400, at: 3))
+        #expect(track.edge.joules == 800 && track.edge.implausible == 2)
+    }
+
     static let unit = 1.0 / 16384
     static let range = 4_294_967_296 * unit
 
