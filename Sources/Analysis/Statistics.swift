@@ -55,6 +55,19 @@ public enum Statistics {
         return (interval.upperBound - interval.lowerBound) / 2 / median
     }
 
+    /// Half the 95 % interval of the mean as a fraction of it: twice the standard error.
+    ///
+    /// - Parameter values: The sample, taken as independent.
+    /// - Returns: A fraction; 0 for fewer than 2 values, infinite for a mean that is not positive.
+    public static func meanPrecision(_ values: [Double]) -> Double {
+        guard values.count >= 2 else { return 0 }
+        let count = Double(values.count)
+        let mean = values.reduce(0, +) / count
+        guard mean > 0 else { return .infinity }
+        let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1)
+        return 2 * (variance / count).squareRoot() / mean
+    }
+
     /// The interquartile range as a fraction of the median: how scattered single samples are.
     ///
     /// - Parameter values: The sample.

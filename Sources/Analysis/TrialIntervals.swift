@@ -32,8 +32,8 @@ public enum TrialIntervals {
 
     /// The intervals of all figures a record has, by their keys.
     ///
-    /// A rate and a latency take over the interval of the median time, everything else that of the energy. Net figures
-    /// take over the relative interval of the gross energy, to which the idle power's own error would have to be added.
+    /// A rate and a latency take over the interval of the median time, everything else that of the energy,
+    /// widened by how well the mean of the repetitions' times is known. Net figures take over the relative interval of the gross energy, to which the idle power's own error would have to be added.
     public static func of(_ record: TrialRecord) -> [String: Limits] {
         var result: [String: Limits] = [:]
         for row in rows {
@@ -65,6 +65,8 @@ public enum TrialIntervals {
         guard let energy = record.energyJoules, let low = record.energyCi95LowJoules,
             let high = record.energyCi95HighJoules, energy > .zero
         else { return nil }
-        return Limits(low: low / energy, high: high / energy)
+        // The energy of a repetition varies at least as its time does: once more, it would come out a little different.
+        let repetition = Statistics.meanPrecision(record.samplesSeconds)
+        return Limits(low: max(0, low / energy - repetition), high: high / energy + repetition)
     }
 }

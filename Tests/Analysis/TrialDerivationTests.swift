@@ -124,6 +124,19 @@ import Testing
         #expect(record.stopReason == .precise)
     }
 
+    @Test func scatteredRepetitionsWidenWhatComesOfTheEnergy() throws {
+        let samples = [1, 2, 1, 2, 1, 2, 1, 2].map { $0 * 0.001 }
+        // The standard deviation is sqrt(2/7) of 1 ms, the mean 1.5 ms.
+        let repetition = 2 * (2.0 / 7).squareRoot() / 8.squareRoot() / 1.5
+        #expect(abs(Statistics.meanPrecision(samples) - repetition) < 1e-12)
+        let record = record(Self.measurement(samples: samples))
+        let value = try #require(record.joulesPerToken)
+        let limits = try #require(record.ci95["joules_per_token"])
+        #expect(abs(limits.low / value - (0.9 - repetition)) < 1e-9)
+        #expect(abs(limits.high / value - (1.1 + repetition)) < 1e-9)
+        #expect(Statistics.meanPrecision([1]) == 0 && Statistics.meanPrecision([0, 0]) == .infinity)
+    }
+
     @Test func idleReadingsOfTwoGradesAreNotMixed() {
         var idle = IdleBaseline()
         idle.absorb(Watts(10), grade: .counter, before: true)
