@@ -14,7 +14,10 @@ enum RAPLPermission {
         let forGood = rules.map { folder in
             Remedy(
                 "for members of the group nodewatt, for good (log in again afterwards)",
-                [group, "sudo install -m 644 \(quoted(folder + "/60-nodewatt.rules")) /etc/udev/rules.d/", apply])
+                [
+                    group, "sudo install -m 644 \(ShellWord.quoted(folder + "/60-nodewatt.rules")) /etc/udev/rules.d/",
+                    apply,
+                ])
         }
         let untilBoot = Remedy(
             "for everybody, until the next boot",
@@ -43,12 +46,5 @@ enum RAPLPermission {
                 reason: (["\(first.path): \(first.reason)"] + [advice].compactMap(\.self)).joined(separator: "; "),
                 remedies: advice == nil ? remedies(rules) : [])
         }
-    }
-
-    /// A path as one word of a shell.
-    private static func quoted(_ path: String) -> String {
-        let plain = path.allSatisfy { $0.isLetter || $0.isNumber || "/._-+".contains($0) }
-        return plain
-            ? path : "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }

@@ -95,11 +95,6 @@ public struct Journal: Hashable, Codable, Sendable {
     private func digest() throws -> String {
         var open = self
         open.checksum = ""
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in try JSONDocument.encode(open, pretty: false) {
-            hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
-        }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        return Checksum.hexadecimal(try JSONDocument.encode(open, pretty: false))
     }
 }

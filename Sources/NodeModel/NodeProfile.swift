@@ -285,11 +285,6 @@ extension NodeFingerprint {
             powerCapsWatts.map { "\($0)" }.joined(separator: ","),
             drivers.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "\u{1E}"), hypervisor,
         ]
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in fields.map({ $0.map { "+" + $0 } ?? "-" }).joined(separator: "\u{1F}").utf8 {
-            hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
-        }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        return Checksum.hexadecimal(fields.map({ $0.map { "+" + $0 } ?? "-" }).joined(separator: "\u{1F}").utf8)
     }
 }

@@ -60,8 +60,8 @@ struct RestoreReport {
 
     /// The commands to give by hand where this user may not restore.
     private var remedy: String {
-        "To put it back: sudo env NODEWATT_STATE=\(Self.quoted(place.directory)) "
-            + "\(Self.quoted(Installation.executablePath)) sweep --restore"
+        "To put it back: sudo env NODEWATT_STATE=\(ShellWord.quoted(place.directory)) "
+            + "\(ShellWord.quoted(Installation.executablePath)) sweep --restore"
     }
 
     /// Lines for people.
@@ -137,12 +137,5 @@ struct RestoreReport {
         } catch {
             problems.append("\(error)")
         }
-    }
-
-    private static func quoted(_ text: String) -> String {
-        let plain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-+".contains($0)) }
-        return plain
-            ? text
-            : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
     }
 }
