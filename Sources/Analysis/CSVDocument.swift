@@ -38,23 +38,34 @@ public struct CSVDocument: Hashable, Sendable {
         header = first.fields
         rows = Array(records.dropFirst())
     }
+
+    /// Whether a scalar is of Unicode's category Cc, which is these two ranges for good.
+    static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
+    }
 }
 
-/// Splits text into records, one scalar at a time; a scalar view keeps CRLF apart, which `Character` would join.
+/// Splits text into records, byte by byte: all that has a meaning here is ASCII.
 private struct CSVReader {
-    private var scalars: String.UnicodeScalarView.SubSequence
+    private var bytes: ArraySlice<UInt8>
     private let name: String
     private var line = 1
 
+    private static let quote = UInt8(ascii: "\"")
+    private static let comma = UInt8(ascii: ",")
+    private static let lineFeed = UInt8(ascii: "\n")
+    private static let carriageReturn = UInt8(ascii: "\r")
+
     init(_ text: String, name: String) {
-        scalars = text.unicodeScalars[...]
-        if scalars.first == "\u{FEFF}" { scalars.removeFirst() }
+        bytes = Array(text.utf8)[...]
+        let byteOrderMark = "\u{FEFF}".utf8
+        if bytes.starts(with: byteOrderMark) { bytes = bytes.dropFirst(byteOrderMark.count) }
         self.name = name
     }
 
     /// The next record that is not an empty line, or `nil` at the end.
     mutating func next() throws -> CSVRow? {
-        while !scalars.isEmpty {
+        while !bytes.isEmpty {
             let start = line
             let fields = try record()
             if fields != [""] { return CSVRow(line: start, fields: fields) }
@@ -65,9 +76,9 @@ private struct CSVReader {
     private mutating func record() throws -> [String] {
         var fields: [String] = []
         while true {
-            fields.append(scalars.first == "\"" ? try quotedField() : try plainField())
-            if scalars.first == "," {
-                scalars.removeFirst()
+            fields.append(bytes.first == Self.quote ? try quotedField() : try plainField())
+            if bytes.first == Self.comma {
+                bytes.removeFirst()
             } else {
                 endLine()
                 return fields
@@ -76,40 +87,42 @@ private struct CSVReader {
     }
 
     private mutating func plainField() throws -> String {
-        let end = scalars.firstIndex { $0 == "," || $0 == "\n" || $0 == "\r" || $0 == "\"" } ?? scalars.endIndex
-        let field = String(scalars[..<end])
-        scalars = scalars[end...]
-        guard scalars.first != "\"" else { throw problem("a quote inside an unquoted field; quote the whole field") }
-        return field
+        let field = bytes.prefix { !Self.endsField($0) && $0 != Self.quote }
+        bytes = bytes[field.endIndex...]
+        guard bytes.first != Self.quote else {
+            throw problem("a quote inside an unquoted field; quote the whole field")
+        }
+        return String(decoding: field, as: UTF8.self)
     }
+
+    private static func endsField(_ byte: UInt8) -> Bool { byte == comma || byte == lineFeed || byte == carriageReturn }
 
     private mutating func quotedField() throws -> String {
         let start = line
-        scalars.removeFirst()
-        var field = String.UnicodeScalarView()
-        while let scalar = scalars.popFirst() {
-            if scalar == "\n" { line += 1 }
-            guard scalar == "\"" else {
-                field.append(scalar)
+        bytes.removeFirst()
+        var field: [UInt8] = []
+        while let byte = bytes.popFirst() {
+            if byte == Self.lineFeed { line += 1 }
+            guard byte == Self.quote else {
+                field.append(byte)
                 continue
             }
-            guard scalars.first == "\"" else {
-                let next = scalars.first
-                guard next == nil || next == "," || next == "\n" || next == "\r" else {
+            guard bytes.first == Self.quote else {
+                guard bytes.first.map(Self.endsField) ?? true else {
                     throw problem("text after a closing quote; write a quote inside a field as two")
                 }
-                return String(field)
+                return String(decoding: field, as: UTF8.self)
             }
-            scalars.removeFirst()
-            field.append("\"")
+            bytes.removeFirst()
+            field.append(byte)
         }
         line = start
         throw problem("the quoted field that begins here is never closed")
     }
 
     private mutating func endLine() {
-        if scalars.first == "\r" { scalars.removeFirst() }
-        if scalars.first == "\n" { scalars.removeFirst() }
+        if bytes.first == Self.carriageReturn { bytes.removeFirst() }
+        if bytes.first == Self.lineFeed { bytes.removeFirst() }
         line += 1
     }
 

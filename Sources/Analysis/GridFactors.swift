@@ -11,6 +11,7 @@ public struct GridFactorTable: Hashable, Sendable {
     public private(set) var factors: [GridFactor]
     /// Other names of zones, upper case.
     public private(set) var aliases: [String: String]
+    private var keys: Set<FactorKey>
 
     /// Creates a table from factors already checked.
     ///
@@ -19,6 +20,7 @@ public struct GridFactorTable: Hashable, Sendable {
     ///   - aliases: Zones by their other names.
     public init(factors: [GridFactor] = [], aliases: [String: String] = [:]) {
         self.factors = factors
+        keys = Set(factors.map(FactorKey.init))
         self.aliases = Dictionary(
             aliases.map { ($0.key.uppercased(), $0.value) }, uniquingKeysWith: { first, _ in first })
     }
@@ -104,10 +106,7 @@ public struct GridFactorTable: Hashable, Sendable {
     }
 
     private mutating func add(_ factor: GridFactor, source: String, place: String) throws {
-        let known = factors.contains {
-            $0.zone == factor.zone && $0.year == factor.year && $0.gas == factor.gas && $0.scope == factor.scope
-        }
-        guard !known else {
+        guard keys.insert(FactorKey(factor)).inserted else {
             throw InputError(
                 source: source, place: place,
                 problem: "a second factor of \(factor.zone) for \(factor.year ?? 0), \(factor.gas), \(factor.scope)")
@@ -116,16 +115,35 @@ public struct GridFactorTable: Hashable, Sendable {
     }
 }
 
+/// What there may be one factor for.
+private struct FactorKey: Hashable, Sendable {
+    private let zone: String
+    private let year: Int?
+    private let gas: String
+    private let scope: String
+
+    init(_ factor: GridFactor) {
+        zone = factor.zone
+        year = factor.year
+        gas = factor.gas
+        scope = factor.scope
+    }
+}
+
 /// One line of a factor file while it is checked.
 private struct GridFactorRow {
-    private let fields: [String: String]
+    private let fields: [String]
     private let source: String
     private let line: Int
 
     init(_ row: CSVRow, source: String) {
-        fields = Dictionary(zip(GridFactorTable.columns, row.fields), uniquingKeysWith: { first, _ in first })
+        fields = row.fields
         self.source = source
         line = row.line
+    }
+
+    private subscript(_ column: String) -> String {
+        GridFactorTable.columns.firstIndex(of: column).map { fields[$0] } ?? ""
     }
 
     func factor() throws -> GridFactor {
@@ -137,9 +155,9 @@ private struct GridFactorRow {
     }
 
     private func text(_ column: String) throws -> String {
-        let value = fields[column] ?? ""
+        let value = self[column]
         guard !value.isEmpty, value.utf8.count <= 1_000,
-            !value.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+            !value.unicodeScalars.contains(where: CSVDocument.isControl)
         else { throw problem(column, "expected text without control characters") }
         return value
     }
@@ -157,7 +175,7 @@ private struct GridFactorRow {
     }
 
     private func number(_ column: String, above low: Double, upTo high: Double) throws -> Double {
-        let value = fields[column] ?? ""
+        let value = self[column]
         guard let number = Double(value), number > low, number <= high else {
             throw problem(column, "'\(value)': expected a number above \(low) and up to \(high)")
         }
@@ -165,7 +183,7 @@ private struct GridFactorRow {
     }
 
     private func year() throws -> Int {
-        let value = fields["year"] ?? ""
+        let value = self["year"]
         guard let year = Int(value), (1990...2100).contains(year) else {
             throw problem("year", "'\(value)': expected a year from 1990 on")
         }
@@ -173,7 +191,7 @@ private struct GridFactorRow {
     }
 
     private func oneOf(_ choices: [String], _ column: String) throws -> String {
-        let value = fields[column] ?? ""
+        let value = self[column]
         guard choices.contains(value) else {
             throw problem(column, "'\(value)': expected \(choices.joined(separator: " or "))")
         }

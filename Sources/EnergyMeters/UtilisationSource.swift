@@ -31,7 +31,7 @@ public protocol UtilisationSource: AnyObject, Sendable {
 public final class ProcStatUtilisation: UtilisationSource {
     /// How many processors `/proc/stat` showed at first.
     public let processors: Int
-    private let root: HostRoot
+    private let file: ProcessorTimesFile
     private let clock: MeterClock
 
     /// Counts the processors in the file.
@@ -41,11 +41,11 @@ public final class ProcStatUtilisation: UtilisationSource {
     ///   - clock: The clock that stamps the readings.
     /// - Throws: `SystemFailure` when the file cannot be read or shows no processor.
     public init(root: HostRoot = HostRoot(), clock: MeterClock = .monotonic) throws {
-        _ = try ProcessorTimes.read(root)
+        file = try ProcessorTimesFile(root)
         let lines = root.text("/proc/stat", limit: 4 << 20)?.split(separator: "\n") ?? []
         processors = lines.filter { $0.hasPrefix("cpu") && !$0.hasPrefix("cpu ") }.count
-        self.root = root
         self.clock = clock
+        _ = try file.read()
         guard processors > 0 else {
             throw SystemFailure(
                 action: "reading /proc/stat", reason: "no line begins with cpu0", recovery: "mount /proc")
@@ -58,6 +58,6 @@ public final class ProcStatUtilisation: UtilisationSource {
     /// - Throws: `SystemFailure` when `/proc/stat` cannot be read.
     public func read() throws -> ProcessorUse {
         let instant = clock.now()
-        return ProcessorUse(instant: instant, busySeconds: Seconds(try ProcessorTimes.read(root).workedSeconds))
+        return ProcessorUse(instant: instant, busySeconds: Seconds(try file.read().workedSeconds))
     }
 }

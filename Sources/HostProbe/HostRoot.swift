@@ -34,7 +34,7 @@ public struct HostRoot: Hashable, Sendable {
     /// - Returns: The bytes, or `nil` when there is no such file.
     /// - Throws: ``HostReadError`` when the file is there but cannot be read.
     public func read(_ file: String, limit: Int = 4096) throws(HostReadError) -> [UInt8]? {
-        try contents(file, limit: limit, once: true)
+        try open(file)?.read(limit: limit)
     }
 
     /// Reads a file that the kernel hands out in pieces, such as `/proc/cpuinfo`, up to a limit.
@@ -45,7 +45,7 @@ public struct HostRoot: Hashable, Sendable {
     /// - Returns: The bytes, or `nil` when there is no such file.
     /// - Throws: ``HostReadError`` when the file is there but cannot be read.
     public func readPieces(_ file: String, limit: Int = 1 << 20) throws(HostReadError) -> [UInt8]? {
-        try contents(file, limit: limit, once: false)
+        try open(file)?.readPieces(limit: limit)
     }
 
     /// The names in a directory.
@@ -76,37 +76,24 @@ public struct HostRoot: Hashable, Sendable {
         return access(full, F_OK) == 0
     }
 
-    private func contents(_ file: String, limit: Int, once: Bool) throws(HostReadError) -> [UInt8]? {
+    /// Opens a file that is read again and again, such as `/proc/stat`.
+    ///
+    /// - Parameter file: A path below the root.
+    /// - Returns: The open file, or `nil` when there is no such file.
+    /// - Throws: ``HostReadError`` when the file is there but cannot be opened.
+    public func open(_ file: String) throws(HostReadError) -> HostFile? {
         guard let full = absolute(file) else { throw HostReadError(path: file, code: EINVAL) }
         // O_NONBLOCK: a pipe planted in a captured tree must not stop the program.
-        let descriptor = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let descriptor = Glibc.open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else {
             if errno == ENOENT || errno == ENOTDIR || errno == ENODEV { return nil }
             throw HostReadError(path: full, code: errno)
         }
-        defer { close(descriptor) }
+        let opened = HostFile(path: full, descriptor: descriptor)
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw HostReadError(path: full, code: errno) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw HostReadError(path: full, code: EINVAL) }
-        return try Self.bytes(of: descriptor, path: full, limit: limit, once: once)
-    }
-
-    private static func bytes(of descriptor: Int32, path: String, limit: Int, once: Bool) throws(HostReadError)
-        -> [UInt8]
-    {
-        var bytes: [UInt8] = []
-        let piece = once ? max(limit, 1) : min(max(limit, 1), 65_536)
-        var buffer = [UInt8](repeating: 0, count: piece)
-        while bytes.count < limit {
-            let count = Glibc.read(descriptor, &buffer, min(piece, limit - bytes.count))
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw HostReadError(path: path, code: errno)
-            }
-            bytes += buffer.prefix(count)
-            if once || count == 0 { break }
-        }
-        return bytes
+        return opened
     }
 }
 

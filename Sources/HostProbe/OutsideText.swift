@@ -12,21 +12,28 @@ public enum OutsideText {
     public static func printable(_ text: String, limit: Int = 200) -> String {
         var scalars = String.UnicodeScalarView()
         var gap = false
+        var count = 0
         for scalar in text.unicodeScalars {
             if scalar.properties.isWhitespace {
                 gap = true
             } else if !isUnprintable(scalar) {
-                if gap, !scalars.isEmpty { scalars.append(" ") }
+                if gap, count > 0 {
+                    scalars.append(" ")
+                    count += 1
+                }
                 gap = false
                 scalars.append(scalar)
-                if scalars.count >= limit { break }
+                count += 1
+                if count >= limit { break }
             }
         }
         return String(scalars)
     }
 
     private static func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
+        // Most text is ASCII, and the table of categories is slow.
+        if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7f }
+        return switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .unassigned, .privateUse, .lineSeparator, .paragraphSeparator: true
         default: scalar == "\u{FFFD}"
         }

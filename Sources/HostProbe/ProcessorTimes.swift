@@ -54,19 +54,7 @@ extension ProcessorTimes {
     /// - Returns: The sum of the processors' times since the machine started.
     /// - Throws: `SystemFailure` when `/proc/stat` is missing, unreadable or holds none of the processors.
     public static func read(_ root: HostRoot = HostRoot(), threads: [Int]? = nil) throws -> ProcessorTimes {
-        let bytes: [UInt8]?
-        do {
-            bytes = try root.readPieces("/proc/stat", limit: 4 << 20)
-        } catch {
-            throw error.systemFailure
-        }
-        guard let bytes, let times = parse(String(decoding: bytes, as: UTF8.self), threads: threads) else {
-            throw SystemFailure(
-                action: "reading \(root.path == "/" ? "" : root.path)/proc/stat",
-                reason: "it has no line for \(threads.map { "processors \(CPUList.format($0))" } ?? "'cpu'")",
-                recovery: "mount /proc")
-        }
-        return times
+        try ProcessorTimesFile(root).read(threads: threads)
     }
 
     /// Reads the text of `/proc/stat`.
@@ -76,25 +64,91 @@ extension ProcessorTimes {
     ///   - threads: The processors to sum over; `nil` for the line of all.
     ///   - ticksPerSecond: The unit of the file's numbers.
     /// - Returns: The sum, or `nil` when there is no line for the processors asked for.
-    public static func parse(_ text: String, threads: [Int]?, ticksPerSecond: Double = Self.ticksPerSecond)
+    public static func parse(_ text: [UInt8], threads: [Int]?, ticksPerSecond: Double = Self.ticksPerSecond)
         -> ProcessorTimes?
     {
-        let wanted = threads.map { Set($0.map { "cpu\($0)" }) } ?? ["cpu"]
+        let wanted = threads.map { Set($0.map { Array("cpu\($0)".utf8) }) } ?? [Array("cpu".utf8)]
         var sum = ProcessorTimes(busySeconds: 0, stealSeconds: 0, totalSeconds: 0)
-        var found = false
-        for line in text.split(separator: "\n") where line.hasPrefix("cpu") {
-            let fields = line.split(separator: " ")
-            guard let name = fields.first, wanted.contains(String(name)) else { continue }
-            // user nice system idle iowait irq softirq steal; guest times are part of user and nice already.
-            let ticks = fields.dropFirst().prefix(8).map { Double(UInt64($0) ?? 0) / ticksPerSecond }
-            guard ticks.count >= 4 else { continue }
-            let idle = ticks[3] + (ticks.count > 4 ? ticks[4] : 0)
-            let all = ticks.reduce(0, +)
-            sum.busySeconds += all - idle
-            sum.totalSeconds += all
-            sum.stealSeconds += ticks.count > 7 ? ticks[7] : 0
-            found = true
+        var left = wanted.count
+        // Lines of processors come first, before the long ones of interrupts.
+        var rest = text[...]
+        while left > 0, rest.starts(with: "cpu".utf8) {
+            let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+            rest = rest[line.endIndex...].dropFirst()
+            let name = line.prefix { $0 != UInt8(ascii: " ") }
+            guard wanted.contains(Array(name)), let times = times(line[name.endIndex...], ticksPerSecond) else {
+                continue
+            }
+            sum.busySeconds += times.busySeconds
+            sum.stealSeconds += times.stealSeconds
+            sum.totalSeconds += times.totalSeconds
+            left -= 1
         }
-        return found ? sum : nil
+        return left < wanted.count ? sum : nil
+    }
+
+    /// user nice system idle iowait irq softirq steal; guest times are part of user and nice already.
+    private static func times(_ fields: ArraySlice<UInt8>, _ ticksPerSecond: Double) -> ProcessorTimes? {
+        let ticks = fields.split(separator: UInt8(ascii: " ")).prefix(8).map { number($0) / ticksPerSecond }
+        guard ticks.count >= 4 else { return nil }
+        let idle = ticks[3] + (ticks.count > 4 ? ticks[4] : 0)
+        let all = ticks.reduce(0, +)
+        return ProcessorTimes(
+            busySeconds: all - idle, stealSeconds: ticks.count > 7 ? ticks[7] : 0, totalSeconds: all)
+    }
+
+    /// A whole number; 0 for anything else.
+    private static func number(_ field: ArraySlice<UInt8>) -> Double {
+        var number = 0.0
+        for byte in field {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return 0 }
+            number = number * 10 + Double(byte - UInt8(ascii: "0"))
+        }
+        return number
+    }
+}
+
+/// `/proc/stat`, kept open for whoever reads it many times a second.
+public final class ProcessorTimesFile: Sendable {
+    private let file: HostFile
+    private let place: String
+
+    /// Opens the file.
+    ///
+    /// - Parameter root: Where `/proc` is.
+    /// - Throws: `SystemFailure` when the file is not there or cannot be opened.
+    public init(_ root: HostRoot = HostRoot()) throws {
+        place = "\(root.path == "/" ? "" : root.path)/proc/stat"
+        do {
+            guard let file = try root.open("/proc/stat") else {
+                throw SystemFailure(
+                    action: "reading \(place)", reason: "there is no such file", recovery: "mount /proc")
+            }
+            self.file = file
+        } catch let error as HostReadError {
+            throw error.systemFailure
+        }
+    }
+
+    /// Reads the times now.
+    ///
+    /// - Parameter threads: The processors to sum over; `nil` for all.
+    /// - Returns: The sum of the processors' times since the machine started.
+    /// - Throws: `SystemFailure` when the file cannot be read or holds none of the processors.
+    public func read(threads: [Int]? = nil) throws -> ProcessorTimes {
+        let text: [UInt8]
+        do {
+            // The line of all processors is the first; those of single ones may be many pages.
+            text = try threads == nil ? file.read() : file.readPieces(limit: 4 << 20)
+        } catch {
+            throw error.systemFailure
+        }
+        guard let times = ProcessorTimes.parse(text, threads: threads) else {
+            throw SystemFailure(
+                action: "reading \(place)",
+                reason: "it has no line for \(threads.map { "processors \(CPUList.format($0))" } ?? "'cpu'")",
+                recovery: "mount /proc")
+        }
+        return times
     }
 }

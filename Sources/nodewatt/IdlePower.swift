@@ -12,6 +12,12 @@ struct IdlePower {
         var origin: String
     }
 
+    /// An idle power measured at another time.
+    struct Recorded {
+        var baseline: Baseline
+        var grade: EnergyGrade
+    }
+
     let metering: EnergyAccumulator
     let seconds: Seconds
     let signals: ForwardedSignals
@@ -33,27 +39,31 @@ struct IdlePower {
     /// - Parameters:
     ///   - before: The window before the command.
     ///   - after: The window after it.
+    ///   - recorded: What the profile says.
     ///   - grade: The grade of the command's energy; figures of another grade are not held against it.
-    ///   - node: The running node.
     /// - Returns: The idle power; `nil` where none is known.
-    func baseline(_ before: WindowEnergy?, after: WindowEnergy?, grade: EnergyGrade, _ node: MeterAssembly) -> Baseline?
-    {
+    func baseline(_ before: WindowEnergy?, after: WindowEnergy?, recorded: Recorded?, grade: EnergyGrade) -> Baseline? {
         let powers = [before, after].compactMap(\.self).filter { $0.grade == grade }.compactMap(\.power?.value)
         if !powers.isEmpty {
             let mean = powers.reduce(.zero, +) / Double(powers.count)
             return Baseline(watts: mean, origin: powers.count == 2 ? "measured before and after" : "measured")
         }
-        return before == nil ? fromProfile(grade, node) : nil
+        return before == nil && recorded?.grade == grade ? recorded?.baseline : nil
     }
 
-    private func fromProfile(_ grade: EnergyGrade, _ node: MeterAssembly) -> Baseline? {
+    /// Reads the node's own profile.
+    ///
+    /// - Parameter node: The running node.
+    /// - Returns: Its idle power; `nil` where there is none.
+    static func recorded(_ node: MeterAssembly) -> Recorded? {
         let host = node.probe.hostName
         let directory = ResultsDirectory.resolve(nil, environment: node.environment)
         let path = ResultsDirectory.profilePath(host: host, in: directory)
         // A profile that is not there, or is not one, is no reason to say nothing of the command.
         guard FileManager.default.fileExists(atPath: path), let profile = try? ProfileWriter.read(path),
-            profile.node.host == host, !profile.simulated, profile.idle.grade == grade, let watts = profile.idle.watts
+            profile.node.host == host, !profile.simulated, let watts = profile.idle.watts
         else { return nil }
-        return Baseline(watts: watts, origin: "profile of \(profile.measuredAt)")
+        return Recorded(
+            baseline: Baseline(watts: watts, origin: "profile of \(profile.measuredAt)"), grade: profile.idle.grade)
     }
 }

@@ -79,15 +79,20 @@ struct MeterCommand: ParsableCommand {
         let metered = MeteredCommand(
             arguments: command, outputToError: output.format == .json, signals: signals, metering: metering,
             expectedPackages: node.packages, rate: rate)
+        var recorded: IdlePower.Recorded?
         let outcome: MeteredCommand.Outcome
         do {
-            outcome = try metered.run(traceFile)
+            // Whatever only the summary needs is looked up while the command runs, not while somebody waits for it.
+            outcome = try metered.run(traceFile) {
+                if before == nil { recorded = IdlePower.recorded(node) }
+            }
         } catch {
             traceFile?.discard()
             Terminal.error(error.message)
             throw ExitStatus(rawValue: error.status)
         }
-        let baseline = idle.baseline(before, after: idle.measure().window, grade: outcome.energy.grade, node)
+        let baseline = idle.baseline(
+            before, after: idle.measure().window, recorded: recorded, grade: outcome.energy.grade)
         let document = MeterDocument(
             outcome, idle: baseline, site: facts, startedAt: started, command: command,
             simulated: power.simulatedWatts != nil, unavailable: inventory.unavailable, environment: node.environment)

@@ -31,10 +31,12 @@ struct MeteredCommand {
 
     /// Runs the command.
     ///
-    /// - Parameter trace: Takes the powers as they are sampled.
+    /// - Parameters:
+    ///   - trace: Takes the powers as they are sampled.
+    ///   - meanwhile: Is called once when the command has been started; must be short.
     /// - Returns: What was gathered.
     /// - Throws: ``CommandNotStarted``.
-    func run(_ trace: PowerTraceFile?) throws(CommandNotStarted) -> Outcome {
+    func run(_ trace: PowerTraceFile?, meanwhile: () -> Void) throws(CommandNotStarted) -> Outcome {
         var series = PowerSeries(metering.sampled, expectedPackages: expectedPackages)
         var failure: String?
         func sample() {
@@ -46,6 +48,7 @@ struct MeteredCommand {
         metering.beginWindow()
         if rate > 0 { sample() }
         let child = try ChildCommand(arguments, signals: signals, outputToError: outputToError)
+        meanwhile()
         let ending = wait(for: child, sample)
         let energy = metering.endWindow()
         return Outcome(

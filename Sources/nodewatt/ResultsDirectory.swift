@@ -76,6 +76,18 @@ extension ResultsDirectory {
 enum Timestamp {
     /// Now, RFC 3339 in UTC with milliseconds.
     static func now() -> String {
-        Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        // The C library's calendar: Foundation's loads the time zones of the world, which takes milliseconds.
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        var calendar = tm()
+        gmtime_r(&now.tv_sec, &calendar)
+        func padded(_ number: Int, _ digits: Int) -> String {
+            let text = String(number)
+            return String(repeating: "0", count: max(digits - text.utf8.count, 0)) + text
+        }
+        let date = [calendar.tm_year + 1900, calendar.tm_mon + 1, calendar.tm_mday]
+        let time = [calendar.tm_hour, calendar.tm_min, calendar.tm_sec]
+        return date.map { padded(Int($0), 2) }.joined(separator: "-") + "T"
+            + time.map { padded(Int($0), 2) }.joined(separator: ":") + ".\(padded(now.tv_nsec / 1_000_000, 3))Z"
     }
 }

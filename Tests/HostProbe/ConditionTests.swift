@@ -12,7 +12,7 @@ import Testing
         """
 
     @Test func allProcessors() throws {
-        let times = try #require(ProcessorTimes.parse(Self.text, threads: nil, ticksPerSecond: 100))
+        let times = try #require(ProcessorTimes.parse(Array(Self.text.utf8), threads: nil, ticksPerSecond: 100))
         // 100 + 20 + 30 + 6 + 4 + 40 ticks; guest time is part of user time already.
         #expect(abs(times.busySeconds - 2.0) < 1e-12)
         #expect(abs(times.stealSeconds - 0.4) < 1e-12)
@@ -21,10 +21,10 @@ import Testing
     }
 
     @Test func someProcessors() throws {
-        let times = try #require(ProcessorTimes.parse(Self.text, threads: [1], ticksPerSecond: 100))
+        let times = try #require(ProcessorTimes.parse(Array(Self.text.utf8), threads: [1], ticksPerSecond: 100))
         #expect(abs(times.busySeconds - 0.75) < 1e-12)
         #expect(abs(times.stealSeconds - 0.1) < 1e-12)
-        #expect(ProcessorTimes.parse(Self.text, threads: [7]) == nil)
+        #expect(ProcessorTimes.parse(Array(Self.text.utf8), threads: [7]) == nil)
     }
 
     @Test func differencesNeverRunBackwards() {
@@ -36,10 +36,10 @@ import Testing
     }
 
     @Test(arguments: ["", "cpu\n", "cpu 1 2\n", "cpu0 1 2 3 4\n", "\u{0}\u{1}"])
-    func malformed(_ text: String) { #expect(ProcessorTimes.parse(text, threads: nil) == nil) }
+    func malformed(_ text: String) { #expect(ProcessorTimes.parse(Array(text.utf8), threads: nil) == nil) }
 
     @Test func oldKernelsWithoutStealCountNone() throws {
-        let times = try #require(ProcessorTimes.parse("cpu 10 0 0 30\n", threads: nil, ticksPerSecond: 10))
+        let times = try #require(ProcessorTimes.parse(Array("cpu 10 0 0 30\n".utf8), threads: nil, ticksPerSecond: 10))
         #expect(times == ProcessorTimes(busySeconds: 1, stealSeconds: 0, totalSeconds: 4))
     }
 
