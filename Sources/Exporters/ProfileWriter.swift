@@ -32,10 +32,26 @@ public enum ProfileWriter {
     /// - Returns: The profile; keys this version does not know are passed over.
     /// - Throws: ``InputError`` naming the key that is missing or wrong, ``SystemFailure`` when the file cannot be
     ///   read.
-    public static func read(_ path: String) throws -> NodeProfile {
+    public static func read(_ path: String) throws -> NodeProfile { try read(NodeProfile.self, from: path) }
+
+    /// Reads a part of a profile, for whoever cannot wait for all of it.
+    ///
+    /// - Parameters:
+    ///   - excerpt: A type with some of the keys of ``NodeProfile``.
+    ///   - path: The file.
+    /// - Returns: What the profile has of it.
+    /// - Throws: ``InputError`` naming the key that is missing or wrong, ``SystemFailure`` when the file cannot be
+    ///   read.
+    public static func read<Excerpt: Decodable>(_ excerpt: Excerpt.Type, from path: String) throws -> Excerpt {
         let data = try FileText.data(path)
-        _ = try checked(data, path)
-        return try JSONDocument.decode(NodeProfile.self, from: data, named: path)
+        let found = try? JSONDecoder().decode(SchemaKey.self, from: data)
+        // Only what is no profile has to be looked at whole, to tell what is wrong with it.
+        if found?.schema != NodeProfile.currentSchema { _ = try checked(data, path) }
+        return try JSONDocument.decode(excerpt, from: data, named: path)
+    }
+
+    private struct SchemaKey: Decodable {
+        var schema: String
     }
 
     /// The keys of the file, if there is one with any content.

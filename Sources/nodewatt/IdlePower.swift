@@ -18,6 +18,17 @@ struct IdlePower {
         var grade: EnergyGrade
     }
 
+    /// What is needed of a profile; reading all of it takes milliseconds of the command's processors.
+    private struct Excerpt: Decodable {
+        struct Host: Decodable {
+            var host: String
+        }
+        var node: Host
+        var simulated: Bool
+        var measuredAt: String
+        var idle: IdleBaseline
+    }
+
     let metering: EnergyAccumulator
     let seconds: Seconds
     let signals: ForwardedSignals
@@ -60,7 +71,8 @@ struct IdlePower {
         let directory = ResultsDirectory.resolve(nil, environment: node.environment)
         let path = ResultsDirectory.profilePath(host: host, in: directory)
         // A profile that is not there, or is not one, is no reason to say nothing of the command.
-        guard FileManager.default.fileExists(atPath: path), let profile = try? ProfileWriter.read(path),
+        guard FileManager.default.fileExists(atPath: path),
+            let profile = try? ProfileWriter.read(Excerpt.self, from: path),
             profile.node.host == host, !profile.simulated, let watts = profile.idle.watts
         else { return nil }
         return Recorded(

@@ -2,14 +2,16 @@
 """How much longer a command takes below `nodewatt meter`, and what the sampler costs.
 
 The command does a fixed amount of work on every processor for about --seconds, with and without nodewatt, in turn and in
-changing order. Printed are the median of the pairs' ratios and its 95 % interval (order statistics), and the processor
-time nodewatt used while the command ran, as a share of one processor. With RAPL's powercap tree of a fixture the sampler
-reads the real libpowercap. Exit status 1 when a figure is above what is wanted.
+changing order. Printed are the median of the pairs' ratios and its 95 % interval (order statistics), what nodewatt adds to a
+command that does nothing beside what `perf stat` adds to it, and the processor time nodewatt used while the command ran,
+as a share of one processor. With RAPL's powercap tree of a fixture the sampler reads the real libpowercap. Exit status 1
+when a figure is above what is wanted.
 """
 
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -64,6 +66,19 @@ def ratios(nodewatt, command, pairs):
     return found
 
 
+def fixed_costs(nodewatt, rounds):
+    """Seconds that metering adds to a command that does nothing, by profiler, measured in turn."""
+    wrappers = {"nodewatt meter": [nodewatt, "meter", "--"]}
+    if shutil.which("perf"):
+        wrappers["perf stat"] = ["perf", "stat", "-e", "task-clock", "--"]
+    added = {name: [] for name in wrappers}
+    for _ in range(rounds):
+        bare = seconds(["true"])
+        for name, wrapper in wrappers.items():
+            added[name].append(seconds(wrapper + ["true"]) - bare)
+    return added
+
+
 def sampler_share(nodewatt, command, rate, folder):
     """The processor time of the sampler as a share of one processor, on a tree of two packages with memory."""
     document = os.path.join(folder, "meter.json")
@@ -94,6 +109,9 @@ def main():
             longer = statistics.median(found) - 1
             print(f"longer with nodewatt meter: {longer:+.2%} ({low - 1:+.2%} to {high - 1:+.2%}), "
                   f"wanted {LONGER_WANTED:.1%}")
+        for name, values in fixed_costs(options.nodewatt, 41).items():
+            low, high = interval(values)
+            print(f"{name} adds {1e3 * statistics.median(values):.1f} ms ({1e3 * low:.1f} to {1e3 * high:.1f}) to 'true'")
         shares = {rate: sampler_share(options.nodewatt, command, rate, folder) for rate in (10, 100, 1000)}
         for rate, share in shares.items():
             wanted = f", wanted {SAMPLER_WANTED:.1%}" if rate == 10 else ""
