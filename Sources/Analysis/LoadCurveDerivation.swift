@@ -7,17 +7,16 @@ public enum LoadCurveDerivation {
     /// - Parameters:
     ///   - target: The level asked for, 0 to 1.
     ///   - duty: The fraction of all threads' time that the load worked.
-    ///   - work: The work of all threads in the window.
+    ///   - rates: The work per second of all threads in equal parts of the window.
     ///   - energy: The window's energy.
     ///   - conditions: How the machine was.
     /// - Returns: The record.
     public static func level(
-        target: Double, duty: Double, work: Double, energy: WindowEnergy, conditions: MeasurementConditions
+        target: Double, duty: Double, rates: [Double], energy: WindowEnergy, conditions: MeasurementConditions
     ) -> LoadLevelRecord {
-        let seconds = energy.durationSeconds.rawValue
         var record = LoadLevelRecord(
             targetFraction: target, utilisationFraction: conditions.busyFraction, dutyFraction: duty,
-            workPerSecond: seconds > 0 ? work / seconds : 0, energyGrade: energy.power == nil ? .none : energy.grade)
+            workPerSecond: speed(rates), energyGrade: energy.power == nil ? .none : energy.grade)
         record.powerWatts = energy.power.map {
             ProfileValue($0.value.rawValue, low: $0.low.rawValue, high: $0.high.rawValue)
         }
@@ -31,6 +30,14 @@ public enum LoadCurveDerivation {
                 "the processors were busy for \(percent(busy)) of the time, not \(percent(target))")
         }
         return record
+    }
+
+    /// The mean of the parts; its interval needs at least two of them.
+    private static func speed(_ rates: [Double]) -> ProfileValue {
+        let mean = rates.isEmpty ? 0 : rates.reduce(0, +) / Double(rates.count)
+        guard rates.count >= 2, mean > 0 else { return ProfileValue(mean) }
+        let half = mean * Statistics.meanPrecision(rates)
+        return ProfileValue(mean, low: max(mean - half, 0), high: mean + half)
     }
 
     /// A level that is missed by more than this is not the level.

@@ -155,11 +155,12 @@ extension RAPLMeter {
     ) -> [Unavailable] {
         if found.seen == 0 {
             let place = (source.isThisSystem ? "" : source.root.path) + source.folder
-            let reason =
-                source.root.exists(source.folder)
-                ? "\(place) holds no RAPL zone; on a bare machine try: sudo modprobe intel_rapl_msr"
-                : "\(place) does not exist: virtual machines and containers usually have none; on a bare machine try: "
-                    + "sudo modprobe intel_rapl_msr"
+            let isThere = source.root.exists(source.folder)
+            let absence = "\(place) " + (isThere ? "holds no RAPL zone" : "does not exist")
+            let remedy =
+                (isThere ? ";" : ": virtual machines and containers usually have none;")
+                + " on a bare machine try: sudo modprobe intel_rapl_msr"
+            let reason = absence + (source.isThisSystem ? remedy : ", so nothing of RAPL was captured")
             return [Unavailable(subject: "rapl", reason: reason)]
         }
         let packages = Set(meters.map(\.description.domain).filter { $0.kind == .package }.compactMap(\.package)).count

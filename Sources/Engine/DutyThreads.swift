@@ -107,13 +107,21 @@ final class DutyThreads {
         drivers.forEach { $0.level.store(Int((level * 1000).rounded()), ordering: .relaxed) }
     }
 
-    /// Time worked and repetitions done by all threads so far.
-    var progress: (worked: Seconds, repetitions: Double) {
-        drivers.reduce((.zero, 0)) { sum, driver in
-            (
-                sum.0 + Seconds(Double(driver.workedNanoseconds.load(ordering: .relaxed)) * 1e-9),
-                sum.1 + Double(driver.done.load(ordering: .relaxed))
-            )
+    /// How far all threads together are.
+    struct Progress {
+        /// When they were looked at.
+        var instant: MonotonicInstant
+        /// The time they worked.
+        var worked = Seconds.zero
+        /// The repetitions they did.
+        var repetitions = 0.0
+    }
+
+    /// How far the threads are now.
+    var progress: Progress {
+        drivers.reduce(into: Progress(instant: Driver.now())) { sum, driver in
+            sum.worked = sum.worked + Seconds(Double(driver.workedNanoseconds.load(ordering: .relaxed)) * 1e-9)
+            sum.repetitions += Double(driver.done.load(ordering: .relaxed))
         }
     }
 

@@ -10,6 +10,9 @@ public struct LoadRamp {
     public static let levels = (1...10).reversed().map { Double($0) / 10 }
     /// How long a level is held before it is measured.
     static let settling = Seconds(1)
+    /// A level is measured in parts of this length, but in no fewer than ``leastParts``: its interval is theirs.
+    static let part = Seconds(0.5)
+    static let leastParts = 10.0
     /// The time of one piece of work: short against a slice, long against its start.
     static let piece = Seconds(2.5e-4)
 
@@ -74,7 +77,7 @@ public struct LoadRamp {
         conditions.begin()
         environment.metering.beginWindow()
         let before = threads.progress
-        watch(conditions)
+        let repetitions = watch(conditions, threads)
         let after = threads.progress
         let energy = environment.metering.endWindow()
         let observed = conditions.end()
@@ -84,18 +87,26 @@ public struct LoadRamp {
         let available = energy.durationSeconds * Double(max(workloads.count, 1))
         return LoadCurveDerivation.level(
             target: level, duty: available > .zero ? (after.worked - before.worked) / available : 0,
-            work: (after.repetitions - before.repetitions) * work, energy: energy, conditions: observed)
+            rates: repetitions.map { $0 * work }, energy: energy, conditions: observed)
     }
 
-    /// Waits for the length of a level, looking at the clock meanwhile.
-    private func watch(_ conditions: any ConditionObserver) {
-        var left = seconds
-        while left > .zero && !environment.isInterrupted() {
-            let step = min(left, Seconds(0.5))
-            environment.sleep(step)
+    /// Waits for the length of a level, looking at the clock and the work meanwhile.
+    ///
+    /// - Returns: The repetitions per second of all threads in each part.
+    private func watch(_ conditions: any ConditionObserver, _ threads: DutyThreads) -> [Double] {
+        // Parts of equal length, each many slices long.
+        let count = max(Self.leastParts, (seconds / Self.part).rounded())
+        var rates: [Double] = []
+        var earlier = threads.progress
+        while Double(rates.count) < count && !environment.isInterrupted() {
+            environment.sleep(Seconds(seconds.rawValue / count))
             conditions.sample()
-            left = left - step
+            let now = threads.progress
+            let time = now.instant.since(earlier.instant).rawValue
+            rates.append(time > 0 ? (now.repetitions - earlier.repetitions) / time : 0)
+            earlier = now
         }
+        return rates
     }
 
     private func verify(_ workloads: [any PreparedWorkload]) throws {

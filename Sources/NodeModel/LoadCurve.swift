@@ -7,7 +7,7 @@ public struct LoadLevelRecord: Hashable, Codable, Sendable {
     /// The fraction of the time that the load itself worked.
     public var dutyFraction: Double
     /// Work per second of all threads.
-    public var workPerSecond: Double
+    public var workPerSecond: ProfileValue
     /// Mean gross power.
     @ExplicitNull public var powerWatts: ProfileValue?
     /// How far the power can be trusted.
@@ -21,7 +21,8 @@ public struct LoadLevelRecord: Hashable, Codable, Sendable {
 
     /// Creates a record of work alone.
     public init(
-        targetFraction: Double, utilisationFraction: Double?, dutyFraction: Double, workPerSecond: Double,
+        targetFraction: Double, utilisationFraction: Double?, dutyFraction: Double,
+        workPerSecond: ProfileValue,
         energyGrade: EnergyGrade
     ) {
         self.targetFraction = targetFraction

@@ -48,14 +48,19 @@ struct LoadSweep {
     /// A ramp varies the load and nothing else.
     private func refuseOthers() throws {
         let axes = command.axes
+        let workload = command.workload
         let given = [
-            (axes.threads, "--threads"), (axes.powerCap, "--power-cap"), (axes.frequency, "--frequency"),
-            (axes.gpuPower, "--gpu-power"), (command.workload.shape, "--shape"), (command.workload.model, "--model"),
-        ].filter { $0.0 != nil }.map(\.1)
-        guard given.isEmpty, command.workload.workload == .gemm, command.workload.device == "cpu" else {
+            (axes.threads != nil, "--threads"), (axes.powerCap != nil, "--power-cap"),
+            (axes.frequency != nil, "--frequency"), (axes.gpuPower != nil, "--gpu-power"),
+            (workload.shape != nil, "--shape"), (workload.model != nil, "--model"),
+            (workload.quantization != nil, "--quantization"), (workload.prompt != nil, "--prompt"),
+            (workload.smt, "--smt"), (workload.repeats != 1, "--repeats"), (workload.workload != .gemm, "--workload"),
+            (workload.device != "cpu", "--device"),
+        ].filter(\.0).map(\.1)
+        guard given.isEmpty else {
             throw UsageError(
-                "--load holds all hardware threads at levels of load by small products; it takes no "
-                    + (given + ["--workload, --device"]).joined(separator: ", "))
+                "--load holds all hardware threads at levels of load by small products; it does not take "
+                    + given.joined(separator: ", "))
         }
     }
 
@@ -169,12 +174,18 @@ struct LoadText {
         let marks = (level.throttled == true ? ["throttled"] : []) + (level.disturbances.isEmpty ? [] : ["disturbed"])
         return [
             level.targetFraction > 0 ? UnitFormat.fixed(level.targetFraction * 100, places: 0) + " %" : "idle",
-            level.utilisationFraction.map(UnitFormat.percent) ?? "", UnitFormat.scaled(level.workPerSecond, unit),
+            level.utilisationFraction.map(UnitFormat.percent) ?? "",
+            UnitFormat.scaled(level.workPerSecond.value, unit) + margin(level.workPerSecond),
             level.powerWatts.map { UnitFormat.digits($0.value) + " W" } ?? "", interval ?? "",
             fitted.map { UnitFormat.digits($0) + " W" } ?? "",
             level.clockHertz.map { UnitFormat.scaled($0, "Hz") } ?? "", level.energyGrade.rawValue,
             marks.joined(separator: ", "),
         ]
+    }
+
+    private func margin(_ speed: ProfileValue) -> String {
+        guard let low = speed.ci95Low, let high = speed.ci95High, speed.value > 0 else { return "" }
+        return " ± " + UnitFormat.percent((high - low) / 2 / speed.value)
     }
 
     private var fit: [String] {

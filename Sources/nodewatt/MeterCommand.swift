@@ -33,10 +33,16 @@ struct MeterCommand: ParsableCommand {
     @Option(help: "Write the power over time to this file: CSV, or JSON where the name ends in .json.")
     var trace: String?
 
-    @Option(help: "Samples a second for trace and peak, up to 1000; 0 reads meters at the edges and as needed alone.")
-    var rate = 10.0
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: """
+            Samples a second for trace and peak, up to 1000; 0 reads meters at the edges and as needed alone. Default: 10; \
+            2 where there is only a power model to sample, and no trace.
+            """)
+    var rate: Double?
 
     @Option(
+        name: .long, parsing: .unconditional,
         help: """
             Seconds of idle power metered before and after the command. Without, the idle power is the one in this \
             node's profile, where that has the same grade.
@@ -47,7 +53,7 @@ struct MeterCommand: ParsableCommand {
     var command: [String] = []
 
     mutating func validate() throws {
-        guard rate.isFinite, rate == 0 || (0.01...1000).contains(rate) else {
+        if let rate, rate != 0, !(0.01...1000).contains(rate) {
             throw ValidationError("--rate \(rate): expected 0, or 0.01 to 1000 samples a second")
         }
         guard idleSeconds.isFinite, (0...3600).contains(idleSeconds) else {
@@ -78,7 +84,7 @@ struct MeterCommand: ParsableCommand {
         let traceFile = try trace.map { try PowerTraceFile($0, meters: metering.sampled, startedAt: started) }
         let metered = MeteredCommand(
             arguments: command, outputToError: output.format == .json, signals: signals, metering: metering,
-            expectedPackages: node.packages, rate: rate)
+            expectedPackages: node.packages, rate: rate ?? usualRate(metering.sampled))
         var recorded: IdlePower.Recorded?
         let outcome: MeteredCommand.Outcome
         do {
@@ -98,6 +104,11 @@ struct MeterCommand: ParsableCommand {
             simulated: power.simulatedWatts != nil, unavailable: inventory.unavailable, environment: node.environment)
         if output.format == .json { try printDocument(document) } else { document.lines.forEach { Terminal.error($0) } }
         try end(outcome, document, traceFile)
+    }
+
+    /// What a power model says within half a second is mostly the kernel's accounting, and not worth the command's time.
+    private func usualRate(_ sampled: [MeterDescription]) -> Double {
+        trace != nil || sampled.contains { $0.grade != .modelled } ? 10 : 2
     }
 
     /// Ends with the command's status; a file that cannot be written matters less, and is said.

@@ -48,8 +48,8 @@ struct MetersCommand: ParsableCommand {
         table.add(["meter", "domain", "grade", "through", "resolution", "wraps at", "does not see"])
         for meter in inventory.meters { table.add(Self.row(meter.description)) }
         let absent = inventory.unavailable.map { Terminal.printable("\($0.subject): \($0.reason)") }
-        let canBeMended = inventory.unavailable.contains { $0.remedies != nil }
-        return origin + table.lines + absent
+        let canBeMended = sysfs == nil && inventory.unavailable.contains { $0.remedies != nil }
+        return origin + (inventory.meters.isEmpty ? ["No meter."] : table.lines) + absent
             + (canBeMended ? ["`nodewatt doctor` prints the commands that give permission."] : [])
     }
 

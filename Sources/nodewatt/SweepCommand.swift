@@ -115,10 +115,12 @@ struct SweepCommand: ParsableCommand {
     private func restoreNow() throws {
         let places = JournalStore.places(ProcessInfo.processInfo.environment).filter(\.hasJournal)
         let reports = places.map(RestoreReport.make)
-        for report in reports {
-            report.lines(mentionsRunningSweep: true).forEach { Terminal.line($0) }
+        switch output.format {
+        case .json: try printDocument(RestoreDocument(reports))
+        case .text:
+            reports.flatMap { $0.lines(mentionsRunningSweep: true) }.forEach { Terminal.line($0) }
+            if reports.isEmpty { Terminal.line("Nothing to put back.") }
         }
-        if reports.isEmpty { Terminal.line("Nothing to put back.") }
         if reports.contains(where: { !$0.problems.isEmpty || $0.sweepIsRunning }) { throw ExitStatus.nothingMeasured }
     }
 }
@@ -142,4 +144,25 @@ struct SweepOutputOptions: ParsableArguments {
 
     @Option(help: "text for people, json for programs (one document on standard output).")
     var format: OutputFormat = .text
+}
+
+/// The document of `nodewatt sweep --restore --format json`.
+struct RestoreDocument: Encodable {
+    struct Place: Encodable {
+        let journal: String
+        let sweepIsRunning: Bool
+        let done: [String]
+        let problems: [String]
+    }
+
+    let schema = "nodewatt.restore/1"
+    let journals: [Place]
+
+    init(_ reports: [RestoreReport]) {
+        journals = reports.map {
+            Place(
+                journal: $0.place.path, sweepIsRunning: $0.sweepIsRunning, done: $0.done.map(Terminal.printable),
+                problems: $0.problems.map(Terminal.printable))
+        }
+    }
 }

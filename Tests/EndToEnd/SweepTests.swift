@@ -204,8 +204,10 @@ import Testing
         #expect(
             levels.compactMap { $0["target_fraction"] as? Double }.map { ($0 * 10).rounded() }
                 == (0...10).reversed().map(Double.init))
-        let speeds = levels.compactMap { $0["work_per_second"] as? Double }
-        #expect(speeds.last == 0 && speeds.dropLast().allSatisfy { $0 > 0 })
+        let values = levels.compactMap { $0["work_per_second"] as? [String: Any] }
+        let speeds = values.compactMap { $0["value"] as? Double }
+        #expect(speeds.count == 11 && speeds.last == 0 && speeds.dropLast().allSatisfy { $0 > 0 })
+        #expect(zip(values, speeds).dropLast().allSatisfy { $0["ci95_low"] as? Double ?? .infinity <= $1 })
         #expect(levels.last?["duty_fraction"] as? Double == 0)
         #expect(curve["verified"] as? Bool == true)
         if curve["energy_grade"] as? String == "modelled" {

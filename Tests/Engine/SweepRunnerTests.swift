@@ -147,7 +147,7 @@ private final class RecordingSetter: OperatingPointSetter {
         let levels = try ramp()
         #expect(levels.map { ($0.targetFraction * 10).rounded() } == (0...10).reversed().map(Double.init))
         #expect(levels.allSatisfy { $0.powerWatts?.value == 50 && $0.energyGrade == .counter })
-        #expect(levels.last?.workPerSecond == 0)
+        #expect(levels.last?.workPerSecond == ProfileValue(0))
         backend.behaviours[.gemm] = .wrongAfterTiming
         #expect(throws: TrialFailure.self) { try ramp() }
     }

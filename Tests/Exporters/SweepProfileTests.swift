@@ -30,7 +30,7 @@ import Testing
             verified: true)
         curve.levels = [1, 0].map {
             LoadLevelRecord(
-                targetFraction: $0, utilisationFraction: $0, dutyFraction: $0, workPerSecond: 1e11 * $0,
+                targetFraction: $0, utilisationFraction: $0, dutyFraction: $0, workPerSecond: ProfileValue(1e11 * $0),
                 energyGrade: .counter)
         }
         curve.levels[0].powerWatts = ProfileValue(100, low: 97, high: 103)

@@ -52,7 +52,9 @@ enum CardCall {
             bytes.baseAddress.map { open(path, $0, bytes.count) } ?? -1
         }
         guard status != 0 else { return }
-        throw SystemFailure(action: "loading \(path)", reason: line(message) ?? "it cannot be loaded")
+        // Whoever reports it names the path, and the dynamic linker names it again.
+        let reason = line(message).map { $0.hasPrefix(path + ": ") ? String($0.dropFirst(path.count + 2)) : $0 }
+        throw SystemFailure(action: "loading the library", reason: reason ?? "it cannot be loaded")
     }
 
     /// A call with its instant: the middle of it, as some take milliseconds.
