@@ -43,7 +43,11 @@ int32_t nwm_rocm_load(const char *path, char *message, size_t capacity) {
     return -1;
 }
 
-int32_t nwm_rocm_init(void) { return smi.init(0); }
+// RSMI_INIT_FLAG_THRAD_ONLY_MUTEX: else each library shares a mutex with every other program that uses one, and a
+// program killed while it holds that mutex keeps the others from starting. Versions that do not know it ignore it.
+static const uint64_t own_mutex = 0x400000000000000;
+
+int32_t nwm_rocm_init(void) { return smi.init(own_mutex); }
 
 void nwm_rocm_shutdown(void) {
     if (smi.shutdown != NULL) { smi.shutdown(); }

@@ -1,10 +1,13 @@
+import CMeters
 import Glibc
-import NodeModel
+import HostProbe
+package import NodeModel
 
-/// A thread that does something small again and again until it is stopped.
+/// A thread that does something small at equal intervals until it is stopped.
 ///
-/// Waiting is a `poll(2)` on a pipe, so that stopping takes no longer than the work itself.
-final class GuardThread: Sendable {
+/// Waiting is a `ppoll(2)` on a pipe, so that stopping takes no longer than the work itself. Times that were missed,
+/// because the work took long or the machine slept, are not made up for.
+package final class GuardThread: Sendable {
     private final class Work: Sendable {
         let wake: Int32
         let interval: Seconds
@@ -17,12 +20,16 @@ final class GuardThread: Sendable {
         }
 
         func run() {
-            let milliseconds = Int32(clamping: Int((interval.rawValue * 1000).rounded()))
-            var waiting = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
+            var due = MonotonicClock.now().advanced(by: interval)
             while true {
-                let ready = poll(&waiting, 1, milliseconds)
-                if ready == 0 { body() }
+                let left = due.since(MonotonicClock.now()).rawValue * 1e9
+                let ready = nwm_wait_readable(wake, Int64(max(left, 0)))
                 if ready > 0 || (ready < 0 && errno != EINTR) { return }
+                guard ready == 0 else { continue }
+                body()
+                let now = MonotonicClock.now()
+                due = due.advanced(by: interval)
+                if due < now { due = now.advanced(by: interval) }
             }
         }
     }
@@ -32,7 +39,11 @@ final class GuardThread: Sendable {
     private let writeEnd: Int32
 
     /// Starts the thread; `nil` when the system has no thread or pipe left.
-    init?(interval: Seconds, body: @escaping @Sendable () -> Void) {
+    ///
+    /// - Parameters:
+    ///   - interval: From one time to the next.
+    ///   - body: What to do.
+    package init?(interval: Seconds, body: @escaping @Sendable () -> Void) {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return nil }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }

@@ -76,6 +76,9 @@ extension HwmonMeter {
         var cards: Set<String> = []
         for sensor in HwmonTree.sensors(root) {
             var rule = HwmonRule.rule(chip: sensor.chip, sensor: sensor.name, label: sensor.label)
+            if sensor.chip == "amdgpu", AMDProcessorGraphics.isPartOfProcessor(hwmon: sensor.folder, root) {
+                (rule.kind, rule.boundary) = (.other, AMDProcessorGraphics.boundary)
+            }
             // A further sensor of a card sees a part of it.
             if rule.kind == .gpu, !cards.insert(sensor.folder).inserted { rule.kind = .other }
             let subject = "hwmon \(sensor.chip) \(sensor.label ?? sensor.name)"

@@ -9,14 +9,16 @@ public final class ROCmMeter: EnergyMeter, PowerBounded {
     public let plausibleWatts: Watts
     private let metering: CardMetering
 
-    init(_ card: CardReport, _ metering: CardMetering) {
+    init(_ card: CardReport, _ metering: CardMetering, isPartOfProcessor: Bool) {
         let counts = card.quantity == .energy
+        let kind = isPartOfProcessor ? EnergyDomainKind.other : .gpu
         description = MeterDescription(
-            id: "rocm:\(card.place)", source: "ROCm SMI", domain: EnergyDomain(name: "gpu-\(card.place)", kind: .gpu),
+            id: "rocm:\(card.place)", source: "ROCm SMI", domain: EnergyDomain(name: "gpu-\(card.place)", kind: kind),
             grade: .counter, resolutionJoules: Joules(counts ? card.unit : 1e-6),
             // Firmware counts every millisecond; its averaged power is of about a second.
             updatePeriodSeconds: Seconds(counts ? 0.01 : card.quantity == .momentaryPower ? 0.1 : 1),
-            wrapRangeJoules: nil, relativeUncertainty: Self.uncertainty(card), boundary: Self.boundary(card),
+            wrapRangeJoules: nil, relativeUncertainty: Self.uncertainty(card),
+            boundary: isPartOfProcessor ? AMDProcessorGraphics.boundary : Self.boundary(card),
             samplesPower: counts ? nil : true)
         plausibleWatts = metering.plausibleWatts
         self.metering = metering
@@ -90,7 +92,8 @@ extension ROCmMeter {
             let subject = "rocm gpu-\(card.place) (\(card.name))"
             if let metering = CardMetering(card, opened.connection) {
                 if card.quantity == .energy || !shown.contains(card.place) {
-                    inventory.meters.append(ROCmMeter(card, metering))
+                    let isPart = AMDProcessorGraphics.isPartOfProcessor(place: card.place, root)
+                    inventory.meters.append(ROCmMeter(card, metering, isPartOfProcessor: isPart))
                 }
                 guard card.quantity != .energy, !card.reasons.isEmpty else { continue }
             }

@@ -99,15 +99,14 @@ public struct SweepRunner {
     ///   - points: All points.
     ///   - order: Numbers in the order of the visits.
     ///   - onVisit: Takes each visit as soon as it ended.
-    /// - Returns: The visits; after an interruption those until then.
-    /// - Throws: What the setter throws; the caller puts back what was changed.
-    public func run(_ points: [SweepPoint], order: [Int], onVisit: (Visit) -> Void = { _ in }) throws -> [Visit] {
+    /// - Returns: The visits; after an interruption those until then. A setting that the system refuses is a failed one.
+    public func run(_ points: [SweepPoint], order: [Int], onVisit: (Visit) -> Void = { _ in }) -> [Visit] {
         var visits: [Visit] = []
         for (index, number) in order.enumerated() {
             guard !environment.isInterrupted() else { break }
             guard let point = points.first(where: { $0.number == number }) else { continue }
             environment.onEvent(.trialBegan(number: index + 1, of: order.count, plan: point.plan))
-            let visit = try self.visit(point)
+            let visit = self.visit(point)
             environment.onEvent(.trialEnded(visit.trial))
             guard visit.trial.status != .skipped || !environment.isInterrupted() else { break }
             onVisit(visit)
@@ -116,7 +115,17 @@ public struct SweepRunner {
         return visits
     }
 
-    private func visit(_ point: SweepPoint) throws -> Visit {
+    /// What was measured at other points is worth more than an error at this one.
+    private func visit(_ point: SweepPoint) -> Visit {
+        do {
+            return try measured(point)
+        } catch {
+            let trial = TrialRecord(plan: point.plan, status: .failed, reason: "\(error)")
+            return Visit(number: point.number, inForce: point.wanted, trial: trial)
+        }
+    }
+
+    private func measured(_ point: SweepPoint) throws -> Visit {
         let before = try setter.apply(point.wanted)
         guard let backend = environment.backends[device.backend] else {
             let trial = TrialRecord(plan: point.plan, status: .skipped, reason: "no backend drives \(device.id)")
@@ -129,8 +138,12 @@ public struct SweepRunner {
                 plan: point.plan, device: device.kind, measurement: measurement, ceilings: DeviceCeilings(),
                 idle: IdleBaseline(), site: site)
         }
-        if try setter.inForce() != before {
-            trial.disturbances.append("another program changed the limits while it was measured")
+        do {
+            if try setter.inForce() != before {
+                trial.disturbances.append("another program changed the limits while it was measured")
+            }
+        } catch {
+            trial.disturbances.append("whether the limits held cannot be told: \(error)")
         }
         return Visit(number: point.number, inForce: before, trial: trial)
     }

@@ -47,10 +47,14 @@ public enum OutsideText {
     ///   - separator: The character between key and value.
     /// - Returns: The first such line's value, trimmed and printable; `nil` when there is none or it is empty.
     public static func value(of key: String, in text: String, separator: Character = ":") -> String? {
-        for line in text.split(whereSeparator: \.isNewline) {
-            guard let middle = line.firstIndex(of: separator),
-                printable(String(line[..<middle])) == key
-            else { continue }
+        // Only lines that may be meant are looked at closely: such files are long.
+        let first = key.utf8.first
+        for line in text.utf8.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) {
+            guard line.first == first || line.first.map({ $0 <= 0x20 || $0 >= 0x7f }) ?? false else { continue }
+            let line = Substring(line)
+            guard let middle = line.firstIndex(of: separator), printable(String(line[..<middle])) == key else {
+                continue
+            }
             let value = printable(String(line[line.index(after: middle)...]))
             return value.isEmpty ? nil : value
         }

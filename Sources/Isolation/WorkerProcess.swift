@@ -17,6 +17,9 @@ package enum WorkerProcess {
     package static func begin(endsWithInput: Bool) -> Int32? {
         nwi_die_with_parent()
         signal(SIGPIPE, SIG_IGN)
+        // Those who stop a whole cgroup or terminal mean the parent, which still needs this process to put things back;
+        // it ends with its input, and with its parent.
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { signal(number, SIG_IGN) }
         let output = nwi_take_standard_output()
         guard output >= 0 else { return nil }
         if endsWithInput, nwi_end_with_input(graceMilliseconds) != 0 { return nil }

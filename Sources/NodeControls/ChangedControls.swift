@@ -30,7 +30,7 @@ public final class ChangedControls {
         journal = blank
         for control in groups.flatMap(\.controls) {
             if let path = control.lockPath {
-                guard let lock = FileLock.of(path) else {
+                guard let lock = try FileLock.of(path) else {
                     throw SystemFailure(
                         action: "locking \(path)", reason: "another sweep is changing it",
                         recovery: "Wait until that has ended")
@@ -94,13 +94,13 @@ public final class ChangedControls {
 
     /// Puts every control back and takes the journal away; does nothing when nothing was changed.
     ///
+    /// - Parameter finding: Finds a control by its id in place of those that were changed, where they no longer answer.
     /// - Returns: What could not be put back, in words; the journal then stays for the next start.
-    public func restore() -> [String] {
+    public func restore(finding: ((String) throws -> (any Control)?)? = nil) -> [String] {
         guard isDirty else { return [] }
-        isDirty = false
         let controls = Dictionary(
             groups.flatMap(\.controls).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        let outcomes = Restorer(bootId: bootId) { controls[$0] }.restore(journal)
+        let outcomes = Restorer(bootId: bootId, control: finding ?? { controls[$0] }).restore(journal)
         var problems = outcomes.compactMap { entry, outcome -> String? in
             switch outcome {
             case .restored, .unchanged: nil
@@ -111,9 +111,13 @@ public final class ChangedControls {
             }
         }
         guard outcomes.allSatisfy(\.outcome.isSettled) else { return problems }
+        isDirty = false
         do { try store.remove() } catch { problems.append("\(error)") }
         return problems
     }
+
+    /// Whether something is still to be put back.
+    public var isChanged: Bool { isDirty }
 
     private func target(_ value: UInt64, _ control: any Control) -> UInt64 {
         min(max(value, control.allowed.lowerBound), control.allowed.upperBound)

@@ -1,4 +1,5 @@
 import Glibc
+import NodeModel
 
 /// A lock of a file that ends with the process, however it ends.
 public final class FileLock: Sendable {
@@ -19,9 +20,13 @@ public final class FileLock: Sendable {
 
     /// Locks a control's file.
     ///
-    /// - Returns: `nil` when another process holds the lock or there is no such file.
-    static func of(_ path: String) -> FileLock? {
+    /// - Returns: `nil` when another process holds the lock.
+    /// - Throws: `SystemFailure` when the file cannot be opened.
+    static func of(_ path: String) throws -> FileLock? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        return descriptor >= 0 ? FileLock(descriptor) : nil
+        guard descriptor >= 0 else {
+            throw SystemFailure(action: "locking \(path)", reason: String(cString: strerror(errno)))
+        }
+        return FileLock(descriptor)
     }
 }

@@ -1,4 +1,5 @@
 public import FoundationEssentials
+import HostProbe
 public import NodeModel
 
 /// One control in a journal: what it was, and everything a sweep made of it.
@@ -77,12 +78,21 @@ public struct Journal: Hashable, Codable, Sendable {
     /// - Parameters:
     ///   - data: The file's content, from wherever.
     ///   - name: The file, for messages.
-    /// - Throws: ``NodeModel/InputError`` when it is damaged or of another version.
+    /// - Throws: ``NodeModel/InputError`` when it is damaged, ``NodeModel/SystemFailure`` when another version wrote it,
+    ///   which can still read it.
     public init(data: Data, named name: String) throws {
-        let journal = try JSONDocument.decode(Journal.self, from: data, named: name)
-        guard journal.schema == Self.currentSchema else {
-            throw InputError(source: name, place: "schema", problem: "expected '\(Self.currentSchema)'")
+        let schema = try JSONDocument.decode(SchemaKey.self, from: data, named: name).schema
+        guard schema == Self.currentSchema else {
+            guard schema.hasPrefix("nodewatt.restore/") else {
+                throw InputError(source: name, place: "schema", problem: "expected '\(Self.currentSchema)'")
+            }
+            throw SystemFailure(
+                action: "reading \(name)",
+                reason:
+                    "it is of the version '\(OutsideText.printable(schema, limit: 40))', not '\(Self.currentSchema)'",
+                recovery: "Start the nodewatt that made it")
         }
+        let journal = try JSONDocument.decode(Journal.self, from: data, named: name)
         guard try journal.digest() == journal.checksum else {
             throw InputError(source: name, place: "checksum", problem: "does not fit the rest: the file is damaged")
         }
@@ -90,6 +100,10 @@ public struct Journal: Hashable, Codable, Sendable {
             throw InputError(source: name, place: "entries", problem: "a control is named twice")
         }
         self = journal
+    }
+
+    private struct SchemaKey: Decodable {
+        var schema: String
     }
 
     private func digest() throws -> String {

@@ -1,5 +1,6 @@
 import FoundationEssentials
-import Glibc
+public import Glibc
+public import HostProbe
 import NodeModel
 
 /// The place where the journal of what has to be put back is kept, with the lock of the sweep that is running.
@@ -19,12 +20,19 @@ public struct JournalStore: Hashable, Sendable {
 
     /// Where journals of this machine may be, the place of new ones first.
     ///
-    /// - Parameter environment: `NODEWATT_STATE`, else for root `/var/lib/nodewatt`, else `XDG_STATE_HOME` or `HOME`.
+    /// Home directories are shared by many nodes, so there each node has a place of its own.
+    ///
+    /// - Parameters:
+    ///   - environment: `NODEWATT_STATE`, else for root `/var/lib/nodewatt`, else `XDG_STATE_HOME` or `HOME`.
+    ///   - host: The node's name.
     /// - Returns: Up to three places.
-    public static func places(_ environment: [String: String]) -> [JournalStore] {
+    public static func places(_ environment: [String: String], host: String = HostProbe().hostName) -> [JournalStore] {
+        let node = String(host.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }.prefix(64))
         func absolute(_ name: String) -> String? { environment[name].flatMap { $0.hasPrefix("/") ? $0 : nil } }
         let system = "/var/lib/nodewatt"
-        let own = (absolute("XDG_STATE_HOME") ?? absolute("HOME").map { $0 + "/.local/state" }).map { $0 + "/nodewatt" }
+        let own = (absolute("XDG_STATE_HOME") ?? absolute("HOME").map { $0 + "/.local/state" }).map {
+            "\($0)/nodewatt/node-\(node)"
+        }
         let usual = geteuid() == 0 ? [system, own] : [own, system]
         var seen: Set<String> = []
         return ([absolute("NODEWATT_STATE")] + usual).compactMap(\.self).filter { seen.insert($0).inserted }.map {
@@ -110,10 +118,11 @@ public struct JournalStore: Hashable, Sendable {
 
     /// The journal.
     ///
+    /// - Parameter owner: A user whose journals are believed beside root's and this process's own.
     /// - Returns: `nil` when there is none.
     /// - Throws: ``NodeModel/InputError`` when it is damaged or may come from anybody, ``NodeModel/SystemFailure``
-    ///   when it cannot be read.
-    public func read() throws -> Journal? {
+    ///   when it cannot be read, or is of another version.
+    public func read(of owner: uid_t? = nil) throws -> Journal? {
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
         guard file >= 0 else {
             if errno == ENOENT { return nil }
@@ -127,7 +136,8 @@ public struct JournalStore: Hashable, Sendable {
         guard status.st_size <= Journal.largestBytes else {
             throw wrong("size", "\(status.st_size) bytes are too many")
         }
-        guard [0, geteuid()].contains(status.st_uid), status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
+        let isTrusted = [0, geteuid(), owner].contains(status.st_uid)
+        guard isTrusted, status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
             throw SystemFailure(
                 action: "restoring from \(path)",
                 reason: "it belongs to user \(status.st_uid) or others may write to it, so it is not believed",

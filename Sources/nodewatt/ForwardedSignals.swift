@@ -48,7 +48,7 @@ struct ForwardedSignals {
     }
 
     /// Whether the program was started with a signal ignored, as by nohup(1).
-    private static func isIgnored(_ number: Int32) -> Bool {
+    static func isIgnored(_ number: Int32) -> Bool {
         var action = sigaction()
         sigaction(number, nil, &action)
         return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)

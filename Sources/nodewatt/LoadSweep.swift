@@ -22,6 +22,9 @@ struct LoadSweep {
         Interruption.install()
         try ResultsDirectory.requireWritable(command.output.file, option: "--output")
         let node = try NodeAssembly()
+        // A ramp under somebody's changing power caps would be a curve of those.
+        let lock = try SweepLock(environment: node.environment, changesLimits: false)
+        defer { withExtendedLifetime(lock) {} }
         let meters = try MeterSetup(command.power, node)
         let profile =
             meters.isSimulated

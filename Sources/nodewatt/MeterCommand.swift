@@ -2,6 +2,7 @@ import ArgumentParser
 import EnergyMeters
 import Exporters
 import FoundationEssentials
+import Glibc
 import HostProbe
 import NodeModel
 
@@ -20,7 +21,8 @@ struct MeterCommand: ParsableCommand {
             The whole node is metered: the command, its children, and whatever else runs. The summary goes to standard
             error; with --format json one document goes to standard output and the command's own output to standard
             error. Signals that other processes send are passed on to the command. Exit status: the command's, 128 + N
-            after signal N, 127 when there is no such command, 126 when it cannot be run.
+            after signal N, 127 when there is no such command, 126 when it cannot be run; 2 when the command went well and a
+            file of nodewatt's could not be written.
             """)
 
     @OptionGroup(title: "Site") var site: SiteOptions
@@ -97,8 +99,10 @@ struct MeterCommand: ParsableCommand {
             Terminal.error(error.message)
             throw ExitStatus(rawValue: error.status)
         }
+        // A window that a signal cut short is of a node that has not come to rest.
+        let after = idle.measure()
         let baseline = idle.baseline(
-            before, after: idle.measure().window, recorded: recorded, grade: outcome.energy.grade)
+            before, after: after.signal == nil ? after.window : nil, recorded: recorded, grade: outcome.energy.grade)
         let document = MeterDocument(
             outcome, idle: baseline, site: facts, startedAt: started, command: command,
             simulated: power.simulatedWatts != nil, unavailable: inventory.unavailable, environment: node.environment)
@@ -119,7 +123,18 @@ struct MeterCommand: ParsableCommand {
         if let traceFile, outcome.traceFailure == nil { attempt { try traceFile.finish() } }
         if let file { attempt { try AtomicFile.write(Data((try JSONDocument.text(document) + "\n").utf8), to: file) } }
         problems.forEach { Terminal.error("nodewatt: \($0)") }
+        if outcome.wasInterrupted, outcome.ending.status == 128 + SIGINT { Self.dieOfInterrupt() }
         if outcome.ending.status != 0 { throw ExitStatus(rawValue: outcome.ending.status) }
         if !problems.isEmpty { throw ExitStatus.nothingMeasured }
+    }
+
+    /// Ends as the command did: a shell's loop around us stops on Ctrl-C only when we die of the signal too.
+    private static func dieOfInterrupt() {
+        signal(SIGINT, SIG_DFL)
+        var interrupt = sigset_t()
+        sigemptyset(&interrupt)
+        sigaddset(&interrupt, SIGINT)
+        sigprocmask(SIG_UNBLOCK, &interrupt, nil)
+        raise(SIGINT)
     }
 }

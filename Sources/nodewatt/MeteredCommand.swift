@@ -1,6 +1,5 @@
 import EnergyMeters
 import Glibc
-import HostProbe
 import NodeModel
 
 /// Runs a command under the meters: starts it, samples while it runs, passes signals on, waits for its end.
@@ -15,6 +14,8 @@ struct MeteredCommand {
         var peakDomains: Set<String>
         /// How the command ended.
         var ending: ChildCommand.Ending
+        /// Whether the terminal interrupted both the command and this program.
+        var wasInterrupted: Bool
         /// Processor time this program used meanwhile.
         var ownProcessorSeconds: Seconds
         /// Why the trace ends early, where it does.
@@ -37,43 +38,36 @@ struct MeteredCommand {
     /// - Returns: What was gathered.
     /// - Throws: ``CommandNotStarted``.
     func run(_ trace: PowerTraceFile?, meanwhile: () -> Void) throws(CommandNotStarted) -> Outcome {
-        var series = PowerSeries(metering.sampled, expectedPackages: expectedPackages)
-        var failure: String?
-        func sample() {
-            guard let row = series.add(metering.sample()), let trace, failure == nil else { return }
-            // A full disk must not take the command's energy with it.
-            do { try trace.append(row) } catch { failure = "\(error)" }
-        }
+        let sampler = PowerSampler(metering, expectedPackages, trace)
         let used = Self.processorTime()
         metering.beginWindow()
-        if rate > 0 { sample() }
+        if rate > 0 { sampler.sample() }
         let child = try ChildCommand(arguments, signals: signals, outputToError: outputToError)
+        // In a thread of its own: a meter that takes long must not keep signals from the command.
+        var sampling = rate > 0 ? GuardThread(interval: Seconds(1 / rate)) { sampler.sample() } : nil
+        let cannotSample = rate > 0 && sampling == nil
         meanwhile()
-        let ending = wait(for: child, sample)
+        let (ending, wasInterrupted) = wait(for: child)
+        sampling = nil
         let energy = metering.endWindow()
         return Outcome(
-            energy: energy, peak: series.peak, peakDomains: series.domains, ending: ending,
-            ownProcessorSeconds: Self.processorTime() - used,
-            traceFailure: failure)
+            energy: energy, peak: sampler.series.peak, peakDomains: sampler.series.domains, ending: ending,
+            wasInterrupted: wasInterrupted, ownProcessorSeconds: Self.processorTime() - used,
+            traceFailure: cannotSample ? "the system has no thread left to sample powers with" : sampler.failure)
     }
 
-    private func wait(for child: ChildCommand, _ sample: () -> Void) -> ChildCommand.Ending {
-        let period = rate > 0 ? Seconds(1 / rate) : nil
-        var next = period.map { MonotonicClock.now().advanced(by: $0) }
+    /// Waits for the command's end and passes signals on meanwhile.
+    private func wait(for child: ChildCommand) -> (ending: ChildCommand.Ending, wasInterrupted: Bool) {
+        var wasInterrupted = false
         while true {
-            if let signal = signals.wait(next.map { $0.since(MonotonicClock.now()) }) {
-                if signal.number == SIGCHLD {
-                    if let ending = child.ending() { return ending }
-                } else if signal.isFromProcess {
-                    child.send(signal.number)
-                }
+            guard let signal = signals.wait(nil) else { continue }
+            if signal.number == SIGCHLD {
+                if let ending = child.ending() { return (ending, wasInterrupted) }
+            } else if signal.isFromProcess {
+                child.send(signal.number)
+            } else if signal.number == SIGINT {
+                wasInterrupted = true
             }
-            guard let due = next, let period, MonotonicClock.now() >= due else { continue }
-            sample()
-            // After a halt the samples it would have taken are not made up for.
-            let now = MonotonicClock.now()
-            let following = due.advanced(by: period)
-            next = following > now ? following : now.advanced(by: period)
         }
     }
 
@@ -81,5 +75,27 @@ struct MeteredCommand {
         var time = timespec()
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
         return Seconds(Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9)
+    }
+}
+
+/// Samples powers for the peak and the trace.
+///
+/// Used by one thread at a time: the main one before the sampling thread is started and after it was joined.
+private final class PowerSampler: @unchecked Sendable {
+    private(set) var series: PowerSeries
+    private(set) var failure: String?
+    private let metering: EnergyAccumulator
+    private let trace: PowerTraceFile?
+
+    init(_ metering: EnergyAccumulator, _ expectedPackages: Int?, _ trace: PowerTraceFile?) {
+        self.metering = metering
+        self.trace = trace
+        series = PowerSeries(metering.sampled, expectedPackages: expectedPackages)
+    }
+
+    func sample() {
+        guard let row = series.add(metering.sample()), let trace, failure == nil else { return }
+        // A full disk must not take the command's energy with it.
+        do { try trace.append(row) } catch { failure = "\(error)" }
     }
 }

@@ -45,7 +45,14 @@ final class NodeSetter: OperatingPointSetter {
     /// Puts back what was changed.
     ///
     /// - Returns: What could not be put back, in words.
-    func restore() -> [String] { changed?.restore() ?? [] }
+    func restore() -> [String] {
+        guard let changed else { return [] }
+        let problems = changed.restore()
+        guard changed.isChanged else { return problems }
+        // What drives a GPU may have died with what ended the sweep; another process of it may still answer.
+        let catalogue = ControlCatalogue.node
+        return changed.restore(finding: catalogue.control)
+    }
 
     private func describe(_ values: [ControlKind: UInt64]) -> OperatingPoint {
         values.reduce(OperatingPoint(threads: threads)) { $0.with($1.key, $1.key.amount($1.value)) }

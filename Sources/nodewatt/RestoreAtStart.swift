@@ -79,14 +79,19 @@ struct RestoreReport {
     }
 
     /// Puts back what a place's journal says, unless a running sweep holds it.
-    static func make(_ place: JournalStore) -> RestoreReport {
+    ///
+    /// - Parameters:
+    ///   - place: The place.
+    ///   - owner: A user whose journals are believed beside this process's own and root's.
+    /// - Returns: What was done.
+    static func make(_ place: JournalStore, owner: uid_t? = nil) -> RestoreReport {
         var report = RestoreReport(place: place)
         do {
             guard let lock = try place.lock() else {
                 report.sweepIsRunning = true
                 return report
             }
-            try withExtendedLifetime(lock) { try report.restore() }
+            try withExtendedLifetime(lock) { try report.restore(owner) }
         } catch let error as InputError {
             report.setAside(error)
         } catch {
@@ -95,9 +100,16 @@ struct RestoreReport {
         return report
     }
 
-    private mutating func restore() throws {
+    private mutating func restore(_ owner: uid_t?) throws {
         // Read under the lock: the sweep that held it may have ended in between.
-        guard let journal = try place.read() else { return }
+        guard let journal = try place.read(of: owner) else { return }
+        let probe = HostProbe()
+        guard journal.host == probe.hostName || journal.bootId == probe.bootId else {
+            done.append(
+                "\(place.path) says what a sweep changed on \(journal.host) (\(journal.startedAt)); start nodewatt there to "
+                    + "put it back, or take the file away where that node is no more")
+            return
+        }
         let catalogue = ControlCatalogue.node
         let outcomes = Restorer(bootId: HostProbe().bootId, control: catalogue.control).restore(journal)
         for (entry, outcome) in outcomes { note(entry, outcome) }

@@ -4,6 +4,7 @@ import EnergyMeters
 import Engine
 import Exporters
 import FoundationEssentials
+import Glibc
 import HostProbe
 import NodeControls
 import NodeModel
@@ -26,7 +27,7 @@ struct SweepCommand: ParsableCommand {
             only ever lowered. What is changed is written to a journal before it is changed, and put back at the end, on
             Ctrl-C and on errors; after a kill or a power loss the next start of any nodewatt command puts it back. The
             journal is $NODEWATT_STATE/restore.json, else /var/lib/nodewatt/restore.json for root, else
-            ~/.local/state/nodewatt/restore.json.
+            ~/.local/state/nodewatt/node-HOST/restore.json.
             """)
 
     @OptionGroup(title: "What to vary") var axes: SweepAxesOptions
@@ -80,7 +81,7 @@ struct SweepCommand: ParsableCommand {
         let order = SweepRunner.order(
             original: 0, others: setup.points.map(\.number).filter { $0 > 0 }, repeats: workload.repeats,
             seed: workload.seed)
-        return try runner.run(setup.points, order: order)
+        return runner.run(setup.points, order: order)
     }
 
     private func present(_ document: SweepDocument) throws {
@@ -114,7 +115,10 @@ struct SweepCommand: ParsableCommand {
 
     private func restoreNow() throws {
         let places = JournalStore.places(ProcessInfo.processInfo.environment).filter(\.hasJournal)
-        let reports = places.map(RestoreReport.make)
+        let environment = ProcessInfo.processInfo.environment
+        // Through sudo, the user's own journals are what root is asked to deal with.
+        let owner = geteuid() == 0 ? environment["SUDO_UID"].flatMap { uid_t($0) } : nil
+        let reports = places.map { RestoreReport.make($0, owner: owner) }
         switch output.format {
         case .json: try printDocument(RestoreDocument(reports))
         case .text:
@@ -155,7 +159,7 @@ struct RestoreDocument: Encodable {
         let problems: [String]
     }
 
-    let schema = "nodewatt.restore/1"
+    let schema = "nodewatt.restore-report/1"
     let journals: [Place]
 
     init(_ reports: [RestoreReport]) {

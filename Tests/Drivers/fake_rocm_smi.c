@@ -2,8 +2,8 @@
 //
 //   clang -shared -fPIC -O1 fake_rocm_smi.c -o librocm_smi64.so.7
 //
-// FAKE_ROCM is a word of: works, no_energy, wrong_unit, standing, no_power, second_die, partitions, init_fails,
-// hang_in_init, crash_in_read, hang_in_read, unknown_energy, garbage_unit.
+// FAKE_ROCM is a word of: works, no_energy, wrong_unit, standing, no_power, second_die, partitions,
+// partition_functions, init_fails, hang_in_init, crash_in_read, hang_in_read, unknown_energy, garbage_unit.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +46,10 @@ EXPORT int rsmi_num_monitor_devices(uint32_t *count) {
 }
 
 EXPORT int rsmi_dev_pci_id_get(uint32_t card, uint64_t *id) {
-    uint64_t bus = is("partitions") ? 0x25 : 0x25 + card;
-    *id = 1ull << 32 | (is("partitions") ? (uint64_t)card << 28 | card : 0) | bus << 8;
+    // A divided card's parts are told by bits 31:28, by the function, or by both.
+    uint64_t part = is("partitions") ? (uint64_t)card << 28 | card : is("partition_functions") ? card : 0;
+    uint64_t bus = is("partitions") || is("partition_functions") ? 0x25 : 0x25 + card;
+    *id = 1ull << 32 | part | bus << 8;
     return 0;
 }
 

@@ -244,6 +244,7 @@ struct ROCmFaultTests {
         let dies = try meters("second_die")
         #expect(dies.cards.count == 1 && dies.notes.contains("the second die"))
         #expect(try meters("partitions").cards.count == 1)
+        #expect(try meters("partition_functions").cards.count == 1)
     }
 
     @Test(arguments: [("init_fails", "could not start"), ("hang_in_init", "killed after 2.0 s")])

@@ -50,6 +50,17 @@ import Testing
             try found.map { try $0.read().reading } == [.power(Watts(301)), .counter(Joules(5)), .counter(Joules(4))])
     }
 
+    @Test("what an APU shows holds its cores too, so it is not added to their package") func processorGraphics() throws
+    {
+        let folder = try TemporaryFolder()
+        try Self.chip(folder, 1, "amdgpu", ["power1_average": "30000000", "in1_label": "vddnb"])
+        try Self.chip(folder, 2, "amdgpu", ["power1_average": "500000000", "device/device": "0x74a0"])
+        try Self.chip(folder, 3, "amdgpu", ["power1_average": "500000000", "device/device": "0x74a1"])
+        let found = try Self.discover(folder).meters.map(\.description)
+        #expect(found.map(\.domain.kind) == [.other, .other, .gpu])
+        #expect(found[0].boundary.contains("processor cores included"))
+    }
+
     @Test("sockets of amd_energy are packages, its cores are not added to them") func sockets() throws {
         let folder = try TemporaryFolder()
         try Self.chip(

@@ -33,13 +33,13 @@ private final class RecordingSetter: OperatingPointSetter {
         }
     }
 
-    private func run(_ order: [Int], interruptAfter: Int = .max) throws -> [SweepRunner.Visit] {
+    private func run(_ order: [Int], interruptAfter: Int = .max) -> [SweepRunner.Visit] {
         var runs = 0
         backend.onRun = { runs += 1 }
         let environment = SessionEnvironment(
             backends: ["native": backend], metering: ScriptedMetering(), conditions: { _ in ScriptedConditions() },
             store: nil, sleep: { _ in }, timestamp: { "" }, isInterrupted: { runs > interruptAfter }, onEvent: { _ in })
-        return try SweepRunner(
+        return SweepRunner(
             environment: environment, device: Simulated.device, topology: Simulated.topology(),
             site: Simulated.session().site, seed: 1, setter: setter
         ).run(points([nil, 100, 150]), order: order)
@@ -59,31 +59,34 @@ private final class RecordingSetter: OperatingPointSetter {
         #expect(orders.count == 24)
     }
 
-    @Test func everyVisitSetsItsPointAndMeasures() throws {
-        let visits = try run([0, 2, 1, 0])
+    @Test func everyVisitSetsItsPointAndMeasures() {
+        let visits = run([0, 2, 1, 0])
         #expect(setter.applied.map(\.powerCapWatts) == [nil, 150, 100, nil])
         #expect(visits.map(\.number) == [0, 2, 1, 0])
         #expect(visits.allSatisfy { $0.trial.status == .measured && $0.trial.verified && $0.trial.flopsPerWatt != nil })
     }
 
-    @Test func aRefusedSettingEndsTheSweep() {
+    @Test func aRefusedSettingFailsAlone() {
         setter.fails = { $0.powerCapWatts == 100 }
-        #expect(throws: SystemFailure.self) { try run([0, 2, 1, 0]) }
+        let visits = run([0, 2, 1, 0])
+        #expect(visits.filter { $0.trial.status == .failed }.compactMap(\.inForce.powerCapWatts) == [100])
+        #expect(visits.filter { $0.trial.status == .measured }.count == 3)
+        #expect(visits.first { $0.trial.status == .failed }?.trial.reason?.contains("refused") == true)
     }
 
-    @Test func anInterruptionKeepsWhatWasMeasured() throws {
-        let visits = try run([0, 2, 1, 0], interruptAfter: 12)
+    @Test func anInterruptionKeepsWhatWasMeasured() {
+        let visits = run([0, 2, 1, 0], interruptAfter: 12)
         #expect(visits.map(\.number) == [0])
     }
 
-    @Test func limitsThatChangeMeanwhileAreADisturbance() throws {
+    @Test func limitsThatChangeMeanwhileAreADisturbance() {
         setter.drifts = true
-        #expect(try run([0]).allSatisfy { $0.trial.disturbances.contains { $0.contains("another program") } })
+        #expect(run([0]).allSatisfy { $0.trial.disturbances.contains { $0.contains("another program") } })
     }
 
-    @Test func wrongResultsHaveNoSpeed() throws {
+    @Test func wrongResultsHaveNoSpeed() {
         backend.behaviours[.peak] = .wrong
-        #expect(try run([0]).map(\.trial.status) == [.failed])
+        #expect(run([0]).map(\.trial.status) == [.failed])
     }
 }
 

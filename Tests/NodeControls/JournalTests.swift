@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "{}", "[]", "null", "\u{0}\u{1}", #"{"schema": "nodewatt.restore/2"}"#, #"{"entries": [{"original": -1}]}"#,
+        "", "{}", "[]", "null", "\u{0}\u{1}", #"{"schema": "nodewatt.run/1"}"#, #"{"entries": [{"original": -1}]}"#,
         #"{"schema":"nodewatt.restore/1","entries":[{"original":1e300}]}"#,
         String(repeating: "[", count: 100_000),
     ])
@@ -51,6 +51,14 @@ import Testing
         #expect(throws: InputError.self) { try folder.store.read() }
         let aside = try folder.store.moveAside()
         #expect(FileManager.default.fileExists(atPath: aside) && !folder.store.hasJournal)
+    }
+
+    @Test func aNewerVersionsJournalStaysForIt() throws {
+        let folder = StateFolder()
+        try #"{"schema": "nodewatt.restore/2"}"#.write(toFile: folder.store.path, atomically: true, encoding: .utf8)
+        chmod(folder.store.path, 0o644)
+        let failure = #expect(throws: SystemFailure.self) { try folder.store.read() }
+        #expect(failure?.description.contains("nodewatt.restore/2") == true)
     }
 
     @Test func linksPipesFoldersAndHugeFilesAreRefused() throws {
@@ -92,10 +100,14 @@ import Testing
     }
 
     @Test func theStateVariableComesFirstAndNothingRelativeCounts() {
-        let places = JournalStore.places([
-            "NODEWATT_STATE": "/a", "XDG_STATE_HOME": "relative", "HOME": "/home/u",
-        ]).map(\.directory)
-        #expect(places.first == "/a" && Set(places) == ["/a", "/var/lib/nodewatt", "/home/u/.local/state/nodewatt"])
+        let places = JournalStore.places(
+            [
+                "NODEWATT_STATE": "/a", "XDG_STATE_HOME": "relative", "HOME": "/home/u",
+            ], host: "n1/../x"
+        ).map(\.directory)
+        #expect(
+            places.first == "/a"
+                && Set(places) == ["/a", "/var/lib/nodewatt", "/home/u/.local/state/nodewatt/node-n1..x"])
         #expect(JournalStore.places(["NODEWATT_STATE": "a"]).map(\.directory) == ["/var/lib/nodewatt"])
     }
 }

@@ -11,6 +11,8 @@ int32_t nwm_perf_open(uint32_t type, uint64_t config, int32_t processor);
 
 /// Whether bytes hold other bytes somewhere.
 int32_t nwm_holds(const uint8_t *bytes, size_t count, const uint8_t *wanted, size_t wanted_count);
+/// ppoll(2): waits until a file can be read or closed at its other end; 1, 0 when the time is over, -1 with errno.
+int32_t nwm_wait_readable(int32_t file, int64_t nanoseconds);
 
 /// The status of a call of a function that the library does not have.
 #define NWM_ABSENT (-1000)

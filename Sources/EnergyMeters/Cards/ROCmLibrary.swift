@@ -8,6 +8,8 @@ final class ROCmLibrary: CardLibrary {
 
     /// How long counters are compared with powers; they step every millisecond.
     private static let comparedSeconds = 0.25
+    /// How often a counter that does not agree is looked at.
+    private static let comparisons = 4
     /// A counter that shows less than half or more than twice the power is of another unit than it says.
     private static let believedRatios = 0.5...2.0
     private static let microwatts = 1e-6
@@ -51,7 +53,18 @@ final class ROCmLibrary: CardLibrary {
             cards[earlier].report.isPartitioned = true
             return
         }
-        cards.append((index, Self.card(index, place)))
+        let report = Self.card(index, place)
+        if let whole = cards.firstIndex(where: { Self.isPart(report, pci.function, of: $0.report) }) {
+            cards[whole].report.isPartitioned = true
+            return
+        }
+        cards.append((index, report))
+    }
+
+    /// Whether a card is a part of another: some drivers number the partitions of a card as functions of its device.
+    private static func isPart(_ part: CardReport, _ function: UInt32, of card: CardReport) -> Bool {
+        guard part.place.dropLast() == card.place.dropLast(), function != 0 else { return false }
+        return part.uuid == card.uuid || part.name == card.name
     }
 
     private static func card(_ index: UInt32, _ place: String) -> CardReport {
@@ -85,8 +98,16 @@ final class ROCmLibrary: CardLibrary {
 
     /// Holds every counter against the power shown meanwhile; some firmware counts in other units than it says.
     private func compare() {
-        let counting = cards.indices.filter { cards[$0].report.quantity == .energy }
-        guard !counting.isEmpty else { return }
+        var counting = cards.indices.filter { cards[$0].report.quantity == .energy }
+        // A load that comes or goes meanwhile has a mean unlike its ends.
+        for attempt in 1...Self.comparisons where !counting.isEmpty {
+            counting = compare(counting, isLast: attempt == Self.comparisons)
+        }
+    }
+
+    /// - Returns: The cards whose counter does not agree yet.
+    private func compare(_ counting: [Int], isLast: Bool) -> [Int] {
+        var doubtful: [Int] = []
         let before = counting.map { Self.energyAndPower(cards[$0].index, cards[$0].report) }
         usleep(UInt32(Self.comparedSeconds * 1e6))
         for (position, first) in zip(counting, before) {
@@ -97,10 +118,13 @@ final class ROCmLibrary: CardLibrary {
             let ratio = (last.joules - first.joules) / seconds / ((first.watts + last.watts) / 2)
             cards[position].report.checkedRatio = ratio
             guard !Self.believedRatios.contains(ratio) else { continue }
+            doubtful.append(position)
+            guard isLast else { continue }
             cards[position].report.reasons.append(
                 "rsmi_dev_energy_count_get: it counts \((ratio * 1_000).rounded() / 1_000) times the power shown")
             Self.fallBack(index, &cards[position].report)
         }
+        return doubtful
     }
 
     private struct Both {
@@ -156,12 +180,18 @@ final class ROCmLibrary: CardLibrary {
         var count: UInt64 = 0
         var microjoules: Float = 0
         let status = nwm_rocm_energy(index, &count, &microjoules)
-        let unit = Double(microjoules) * 1e-6
+        let unit = Self.exactUnit(Double(microjoules) * 1e-6)
         var problem = CardReading.problem(energy: count)
         if !(unit > 0 && unit < 1) { problem = "its unit, \(microjoules) uJ, cannot be" }
         if status != 0 { problem = words(status) }
         if let problem { return .failure(SystemFailure(action: "reading a counter", reason: problem)) }
         return .success((count, unit))
+    }
+
+    /// The firmware counts in 2⁻¹⁶ J (gpu_metrics in the kernel's kgd_pp_interface.h), which the library rounds to 15.3 µJ.
+    private static func exactUnit(_ joules: Double) -> Double {
+        let exact = 1.0 / 65_536
+        return abs(joules / exact - 1) < 0.005 ? exact : joules
     }
 
     private static func power(_ index: UInt32, _ report: CardReport)
