@@ -14,6 +14,7 @@ struct ProfileCommand: ParsableCommand {
     /// Derives a profile from a stored session.
     struct Write: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "write",
             abstract: "Write the profile of a stored session.",
             discussion: """
                 EXAMPLES:
@@ -45,6 +46,7 @@ struct ProfileCommand: ParsableCommand {
     /// Shows a profile.
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "Show a profile.",
             discussion: """
                 EXAMPLES:

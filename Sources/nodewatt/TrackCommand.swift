@@ -25,6 +25,7 @@ struct TrackCommand: ParsableCommand {
     /// Lists sessions.
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "List stored sessions, newest first.",
             discussion: """
                 EXAMPLES:
@@ -61,6 +62,7 @@ struct TrackCommand: ParsableCommand {
     /// Shows one session.
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "Show a stored session as run printed it.",
             discussion: """
                 EXAMPLES:
