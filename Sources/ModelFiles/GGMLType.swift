@@ -8,7 +8,7 @@ public struct GGMLType: Hashable, Sendable, CustomStringConvertible {
     public let number: UInt32
     /// ggml's name.
     public let name: String
-    /// Numbers per block; rows are whole blocks. 0 for a type that files no longer hold.
+    /// Numbers per block, rows being whole blocks; 0 for a type that files no longer hold.
     public let blockLength: Int
     /// Bytes per block.
     public let blockBytes: Int

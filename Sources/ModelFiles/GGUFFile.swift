@@ -108,7 +108,10 @@ enum GGUFMagic {
         ("lmgg", "is of ggml's format before GGUF", "Convert the model again with llama.cpp's convert_hf_to_gguf.py"),
         ("tjgg", "is of ggml's format before GGUF", "Convert the model again with llama.cpp's convert_hf_to_gguf.py"),
         ("fmgg", "is of ggml's format before GGUF", "Convert the model again with llama.cpp's convert_hf_to_gguf.py"),
-        ("PK\u{3}\u{4}", "is a ZIP archive, as PyTorch writes them", "Convert it with llama.cpp's convert_hf_to_gguf.py"),
+        (
+            "PK\u{3}\u{4}", "is a ZIP archive, as PyTorch writes them",
+            "Convert it with llama.cpp's convert_hf_to_gguf.py"
+        ),
         ("<", "is a web page, not the model", "Download the file itself"),
     ]
 

@@ -33,7 +33,9 @@ public struct GGUFTensor: Sendable {
     /// Bytes of a row.
     public var rowBytes: Int { range.count / (rows * experts) }
 
-    /// All bytes, rows of the first expert first; valid within the call. They may lie at any address.
+    /// All bytes, rows of the first expert first; valid within the call.
+    ///
+    /// They may lie at any address.
     ///
     /// - Parameter body: What reads them.
     /// - Returns: What `body` returns.
@@ -72,7 +74,9 @@ struct StoredRow {
         self.format = format
     }
 
-    /// The numbers. A product of an f16 scale and an 8-bit number has at most 19 significant bits, so it is exact.
+    /// The numbers.
+    ///
+    /// A product of an f16 scale and an 8-bit number has at most 19 significant bits, so it is exact.
     var values: [Float] {
         switch format {
         case .f32: (0..<bytes.count / 4).map { Float(bitPattern: word(4 * $0)) }

@@ -74,7 +74,8 @@ struct HyperparameterReader {
         guard value ?? width / heads == length else {
             throw wrong(
                 "attention.value_length",
-                "values of \(value ?? width / heads) elements and keys of \(length) are not supported", "Choose another model")
+                "values of \(value ?? width / heads) elements and keys of \(length) are not supported",
+                "Choose another model")
         }
         guard length.isMultiple(of: 2), heads <= Self.largest / length else {
             throw wrong(

@@ -52,7 +52,9 @@ public struct RotaryParameters: Hashable, Sendable {
     public var positionDivisor: Double
     /// Whether ``TensorRole/rotaryFactors`` has a divisor of each pair's frequency, as in Llama 3.1.
     public var hasFrequencyFactors: Bool
-    /// Tokens of context before it was stretched; `nil` where the file does not tell. Changes no result.
+    /// Tokens of context before it was stretched; `nil` where the file does not tell.
+    ///
+    /// Changes no result.
     public var originalContextLength: Int?
 }
 

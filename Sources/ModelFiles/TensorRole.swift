@@ -26,7 +26,9 @@ public enum TensorRole: Hashable, Sendable, CustomStringConvertible {
     public var description: String { name }
 }
 
-/// A tensor of one layer; raw values are what follows `blk.N.` in names. Matrices are [rows × columns], rows outputs.
+/// A tensor of one layer; raw values are what follows `blk.N.` in names.
+///
+/// Matrices are [rows × columns], a row for each output.
 public enum LayerTensor: String, Sendable, CaseIterable {
     /// Vector [embedding]: weights of the norm before attention.
     case attentionNorm = "attn_norm.weight"

@@ -68,6 +68,7 @@ struct GGUFWriter {
         entries.insert((key, Self.string(key) + littleEndian(type) + value), at: index ?? entries.count)
     }
 
+    mutating func set(_ key: String, _ value: Int) { set(key, UInt32(value)) }
     mutating func set(_ key: String, _ value: UInt32) { set(key, type: 4, littleEndian(value)) }
     mutating func set(_ key: String, _ value: Float) { set(key, type: 6, littleEndian(value.bitPattern)) }
     mutating func set(_ key: String, _ value: Bool) { set(key, type: 7, [value ? 1 : 0]) }

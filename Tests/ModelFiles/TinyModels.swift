@@ -83,7 +83,9 @@ struct TinyModel {
             matrix(&writer, block + name + ".weight", [width, rows])
             if hasBiases { vector(&writer, block + name + ".bias", rows) }
         }
-        if hasHeadNorms { for name in ["attn_q_norm", "attn_k_norm"] { vector(&writer, block + name + ".weight", head) } }
+        if hasHeadNorms {
+            for name in ["attn_q_norm", "attn_k_norm"] { vector(&writer, block + name + ".weight", head) }
+        }
         matrix(&writer, block + "attn_output.weight", [queries, width])
         vector(&writer, block + "ffn_norm.weight", width)
         let suffix = experts > 0 ? "_exps.weight" : ".weight"
@@ -103,7 +105,10 @@ struct TinyModel {
         let bytes = sizes[0] / type.blockLength * type.blockBytes * sizes.dropFirst().reduce(1, *)
         // Bytes that differ from tensor to tensor and from row to row; small enough to be finite as any type.
         let seed = writer.tensors.count
-        let data = (0..<bytes).map { UInt8(($0 &* 7 &+ $0 / 61 &+ seed &* 13) & 0x3f) }
+        let data = (0..<bytes).map { (place: Int) -> UInt8 in
+            let mixed = place * 7 + place / 61 + seed * 13
+            return UInt8(mixed & 0x3f)
+        }
         writer.tensors.append(
             GGUFWriter.Tensor(name: name, type: type.number, dimensions: sizes.map { UInt64($0) }, data: data))
     }
