@@ -22,9 +22,11 @@ enum GGUFPlace: CustomStringConvertible {
 /// Reads the values of a header one after another and never beyond its end.
 struct GGUFCursor {
     /// No header is longer: those of real models have up to some tens of megabytes, which is lists of tokens.
-    static let mostBytes = 256 << 20
+    static let mostBytes = 128 << 20
     /// Arrays within arrays that are followed.
     static let deepestArray = 4
+    /// Arrays within arrays of a file; no known model has any.
+    static let mostInnerArrays = 1 << 20
     /// What to do about a file that contradicts itself.
     static let copyAgain = "The file is incomplete or damaged: copy or download it again"
 
@@ -34,6 +36,7 @@ struct GGUFCursor {
     var place = GGUFPlace.header
     /// The next byte to be read.
     private(set) var offset: Int
+    private var innerArrays = 0
     private let bytes: UnsafeRawBufferPointer
     private let isCut: Bool
 
@@ -136,6 +139,10 @@ struct GGUFCursor {
         } else if type == .string {
             try skipStrings(count)
         } else {
+            innerArrays += count
+            guard innerArrays <= Self.mostInnerArrays else {
+                throw damaged("more than \(Self.mostInnerArrays) arrays within arrays", at: offset)
+            }
             for _ in 0..<count { try skip(type, depth: depth + 1) }
         }
     }

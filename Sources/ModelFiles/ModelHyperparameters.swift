@@ -33,6 +33,31 @@ public struct ModelHyperparameters: Hashable, Sendable {
     /// The mixture of experts; `nil` where every layer has one feed-forward network.
     public var experts: ExpertParameters?
 
+    /// Creates the figures of a model.
+    public init(
+        architecture: ModelArchitecture, name: String, blockCount: Int, contextLength: Int, embeddingLength: Int,
+        feedForwardLength: Int, headCount: Int, keyValueHeadCount: Int, headLength: Int, vocabularySize: Int,
+        normEpsilon: Double, rotary: RotaryParameters, isOutputTied: Bool, hasAttentionBiases: Bool,
+        hasHeadNorms: Bool, experts: ExpertParameters?
+    ) {
+        self.architecture = architecture
+        self.name = name
+        self.blockCount = blockCount
+        self.contextLength = contextLength
+        self.embeddingLength = embeddingLength
+        self.feedForwardLength = feedForwardLength
+        self.headCount = headCount
+        self.keyValueHeadCount = keyValueHeadCount
+        self.headLength = headLength
+        self.vocabularySize = vocabularySize
+        self.normEpsilon = normEpsilon
+        self.rotary = rotary
+        self.isOutputTied = isOutputTied
+        self.hasAttentionBiases = hasAttentionBiases
+        self.hasHeadNorms = hasHeadNorms
+        self.experts = experts
+    }
+
     /// Elements of all queries of a token.
     public var queryLength: Int { headCount * headLength }
 
@@ -56,6 +81,18 @@ public struct RotaryParameters: Hashable, Sendable {
     ///
     /// Changes no result.
     public var originalContextLength: Int?
+
+    /// Creates an embedding.
+    public init(
+        pairing: RotaryPairing, base: Double, positionDivisor: Double = 1, hasFrequencyFactors: Bool = false,
+        originalContextLength: Int? = nil
+    ) {
+        self.pairing = pairing
+        self.base = base
+        self.positionDivisor = positionDivisor
+        self.hasFrequencyFactors = hasFrequencyFactors
+        self.originalContextLength = originalContextLength
+    }
 }
 
 /// A mixture of experts: a router takes the softmax over all, keeps the best, and scales their weights to a sum of 1.
@@ -64,4 +101,10 @@ public struct ExpertParameters: Hashable, Sendable {
     public var count: Int
     /// Experts that a token goes through.
     public var usedCount: Int
+
+    /// Creates a mixture.
+    public init(count: Int, usedCount: Int) {
+        self.count = count
+        self.usedCount = usedCount
+    }
 }

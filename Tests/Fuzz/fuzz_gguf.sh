@@ -17,6 +17,7 @@ folder=$(cd "$folder" && pwd)
 flags=(-O -swift-version 6 -parse-as-library -wmo -package-name nodewatt -I "$folder" -g
   -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility
   -enable-upcoming-feature InternalImportsByDefault -Xfrontend -assert-config -Xfrontend Debug)
+# shellcheck disable=SC2054  # the commas are the option's own
 fuzzed=(-sanitize=fuzzer -sanitize-coverage=edge,inline-8bit-counters,pc-table,trace-cmp)
 [[ $(uname -s) == Linux ]] || { echo "libFuzzer is part of Swift's toolchain on Linux alone" >&2; exit 2; }
 
