@@ -147,6 +147,21 @@ struct HostileFile: CustomTestStringConvertible, Sendable {
                 for _ in 0..<5_000 { value = GGUFWriter.array(type: 9, [value]) }
                 $0.raw("x", type: 9, value)
             },
+            HostileFile("a million arrays within an array", place: "key 'x'", problem: "1048576 arrays within arrays") {
+                let empty = 12
+                let value = littleEndian(UInt32(9)) + littleEndian(UInt64(1 << 20 + 1))
+                $0.raw("x", type: 9, value + [UInt8](repeating: 0, count: empty * (1 << 20 + 1)))
+            },
+            HostileFile("too many tensors", place: "header, byte 8", problem: "131073 tensors, expected at most") {
+                $0.tensorCount = 1 << 17 + 1
+                $0.raw("room", type: 9, GGUFWriter.array(type: 0, [[UInt8](repeating: 0, count: 1 << 23)]))
+            },
+            HostileFile(
+                "too many entries", place: "header, byte 16", problem: "65537 metadata entries, expected at most"
+            ) {
+                $0.entryCount = 1 << 16 + 1
+                $0.raw("room", type: 9, GGUFWriter.array(type: 0, [[UInt8](repeating: 0, count: 1 << 20)]))
+            },
             HostileFile(
                 "a value cut off", place: "key 'x'", problem: "expected 8 bytes of its value, but only 3 are left"
             ) {
