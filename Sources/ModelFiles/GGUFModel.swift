@@ -30,6 +30,7 @@ public final class GGUFModel: Sendable {
         var tensors: [TensorRole: GGUFTensor] = [:]
         for requirement in requirements { tensors[requirement.role] = try Self.tensor(requirement, in: file) }
         if hyperparameters.isOutputTied { tensors[.output] = tensors[.tokenEmbedding] }
+        if let factors = tensors[.rotaryFactors] { try Self.check(factors, in: file) }
         self.tensors = tensors
     }
 
@@ -56,6 +57,15 @@ public final class GGUFModel: Sendable {
                 recovery: "Convert the model again with its converter")
         }
         return tensor
+    }
+
+    /// Frequencies are divided by these, so one that is 0 or no number would spread to every result.
+    private static func check(_ factors: GGUFTensor, in file: GGUFFile) throws {
+        for (index, factor) in try factors.values(ofRow: 0).enumerated() where !(factor > 0 && factor.isFinite) {
+            throw InputError(
+                source: file.path, place: "tensor '\(factors.name)'",
+                problem: "element \(index) is \(factor), expected a number above 0", recovery: GGUFCursor.copyAgain)
+        }
     }
 
     private static func trimmed(_ dimensions: [Int]) -> ArraySlice<Int> {

@@ -17,14 +17,15 @@ public struct GGUFTensor: Sendable {
     private let file: MappedFile
     private let format: WeightFormat
 
-    /// Takes a tensor of at most three dimensions and a supported type.
+    /// Takes a tensor of at most three dimensions, sizes of 1 not counted, and a supported type.
     init?(_ info: GGUFTensorInfo, in file: MappedFile) {
-        guard info.dimensions.count <= 3, let format = info.type.weightFormat else { return nil }
+        guard info.dimensions.dropFirst(3).allSatisfy({ $0 == 1 }), let format = info.type.weightFormat else {
+            return nil
+        }
+        let sizes = info.dimensions + [1, 1]
         name = info.name
         type = info.type
-        columns = info.dimensions[0]
-        rows = info.dimensions.count > 1 ? info.dimensions[1] : 1
-        experts = info.dimensions.count > 2 ? info.dimensions[2] : 1
+        (columns, rows, experts) = (sizes[0], sizes[1], sizes[2])
         range = info.range
         self.file = file
         self.format = format

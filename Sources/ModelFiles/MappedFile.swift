@@ -6,7 +6,7 @@ import NodeModel
 /// Reading a page of a mapping whose file was cut off in the meantime kills the process (`SIGBUS`), and nothing that
 /// works on every file system keeps another process from cutting it. So the file stays open, ``requireUnchanged()``
 /// compares its size, its time of change and its inode with those at opening, and whoever reads weights asks that
-/// first. What is left is a file cut while it is being read.
+/// first. What is left is a file cut while it is being read, and a disk that fails.
 public final class MappedFile: Sendable {
     /// The path the file was opened by.
     public let path: String
@@ -41,9 +41,10 @@ public final class MappedFile: Sendable {
     /// - Throws: `InputError` when it cannot be opened, is no regular file or is empty; `SystemFailure` when the system
     ///   refuses the mapping.
     public convenience init(path: String) throws {
+        guard !path.contains("\0") else { throw Self.unreadable(path, EINVAL) }
         // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
-        let descriptor = path.contains("\0") ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Self.unreadable(path, path.contains("\0") ? EINVAL : errno) }
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.unreadable(path, errno) }
         do {
             let state = try FileState(descriptor, path: path)
             let pages = mmap(nil, state.byteCount, PROT_READ, MAP_SHARED, descriptor, 0)

@@ -79,6 +79,7 @@ import Testing
         ("one file of one", llama, { $0.set("split.count", 1) }),
         ("a table no one reads", llama, { $0.tensors.append(vector("blk.0.attn_rot_embd", 8)) }),
         ("a softmax router", mixtral, { $0.set("llama.expert_gating_func", 1) }),
+        ("sizes of 1 at the end", llama, { $0.change("blk.0.attn_q.weight") { $0.dimensions += [1, 1] } }),
         ("a name of another type", llama, { $0.set("general.name", 7) }),
         (
             "a list without tokens", llama,

@@ -74,13 +74,7 @@ import Testing
     @Test("files are closed and unmapped with their owner") func nothingIsLeft() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("data", [UInt8](repeating: 1, count: 100_000))
-        func isMapped() throws -> Bool { try String(contentsOfFile: "/proc/self/maps", encoding: .utf8).contains(path) }
-        do {
-            let file = try MappedFile(path: path)
-            try withExtendedLifetime(file) { #expect(try isMapped()) }
-        }
-        #expect(try !isMapped())
-        // Far more than a process may have open.
-        for _ in 0..<5_000 { _ = try MappedFile(path: path) }
+        // Far more than a process may have open, and than it may have mapped.
+        for _ in 0..<70_000 { _ = try MappedFile(path: path) }
     }
 }

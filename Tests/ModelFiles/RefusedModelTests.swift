@@ -228,6 +228,13 @@ struct RefusedModel: CustomTestStringConvertible, Sendable {
         RefusedModel(
             "tensor 'rope_freqs.weight'", "has type F16", TinyModel(architecture: .llama, hasFactors: true)
         ) { $0.change("rope_freqs.weight") { $0.type = 1 } },
+        RefusedModel(
+            "tensor 'rope_freqs.weight'", "element 3 is 0.0, expected a number above 0",
+            TinyModel(architecture: .llama, hasFactors: true)
+        ) { $0.change("rope_freqs.weight") { $0.data.replaceSubrange(12..<16, with: [0, 0, 0, 0]) } },
+        RefusedModel(
+            "tensor 'rope_freqs.weight'", "element 7 is nan", TinyModel(architecture: .llama, hasFactors: true)
+        ) { $0.change("rope_freqs.weight") { $0.data.replaceSubrange(28..<32, with: [0, 0, 0xc0, 0x7f]) } },
     ]
 
     private static func matrix(_ name: String, type: UInt32 = 2) -> GGUFWriter.Tensor {

@@ -73,7 +73,11 @@ struct TinyModel {
         matrix(&writer, "token_embd.weight", [width, vocabulary])
         vector(&writer, "output_norm.weight", width)
         if !isTied { matrix(&writer, "output.weight", [width, vocabulary]) }
-        if hasFactors { vector(&writer, "rope_freqs.weight", head / 2) }
+        if hasFactors {
+            vector(&writer, "rope_freqs.weight", head / 2)
+            let factors = (0..<head / 2).map { Float($0 + 1) }
+            writer.change("rope_freqs.weight") { $0.data = factors.flatMap { littleEndian($0.bitPattern) } }
+        }
         for layer in 0..<layers { addLayer(&writer, "blk.\(layer).") }
     }
 

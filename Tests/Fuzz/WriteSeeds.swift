@@ -3,7 +3,7 @@ import ModelFiles
 
 // Writes the inputs that fuzzing starts from: a model of each kind, as small as can be, and a file with a value of
 // each type. Built with the tests' own writer; see fuzz_gguf.sh.
-@main enum WriteCorpus {
+@main enum WriteSeeds {
     static func main() throws {
         let folder = URL(fileURLWithPath: CommandLine.arguments[1])
         for (name, model) in TinyModel.all {
