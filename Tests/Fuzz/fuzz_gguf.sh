@@ -13,7 +13,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 corpus=$here/corpus/gguf
 mkdir -p "$folder/found"
-folder=$(cd "$folder" && pwd)
+cd "$folder"
+folder=$PWD
 [[ $(uname -s) == Linux ]] || { echo "libFuzzer is part of Swift's toolchain on Linux alone" >&2; exit 2; }
 
 # The package's own settings; -assert-config keeps the library's checks of bounds in the optimised code.
@@ -38,7 +39,6 @@ fi
 
 swiftc "${flags[@]}" "${fuzzed[@]}" -module-name Harness "$here/GGUFHarness.swift" "$folder"/{ModelFiles,NodeModel}.o \
   -o "$folder/fuzz_gguf"
-cd "$folder"
 limits=(-timeout=2 -rss_limit_mb=1024 -malloc_limit_mb=256 "-artifact_prefix=$folder/")
 if (( seconds > 0 )); then
   LLVM_PROFILE_FILE=/dev/null ./fuzz_gguf "${limits[@]}" -max_total_time="$seconds" -max_len=16384 \
