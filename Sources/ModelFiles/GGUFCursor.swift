@@ -21,8 +21,8 @@ enum GGUFPlace: CustomStringConvertible {
 
 /// Reads the values of a header one after another and never beyond its end.
 struct GGUFCursor {
-    /// No header is longer: those of real models have up to some tens of megabytes, which is lists of tokens.
-    static let mostBytes = 128 << 20
+    /// No header is longer: those of real models have some megabytes, which is lists of tokens.
+    static let mostBytes = 64 << 20
     /// Arrays within arrays that are followed.
     static let deepestArray = 4
     /// Arrays within arrays of a file; no known model has any.

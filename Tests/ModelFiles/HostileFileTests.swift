@@ -46,6 +46,14 @@ struct HostileFile: CustomTestStringConvertible, Sendable {
         #expect(file.tensors.count == 2 && file.metadata.keys.count == 2)
     }
 
+    @Test("a header longer than any model's is not read to its end") func longHeader() throws {
+        var writer = GGUFWriter()
+        writer.raw("long", type: 8, GGUFWriter.string([UInt8](repeating: 0x20, count: 65 << 20)))
+        let error = #expect(throws: InputError.self) { try GGUFFile.reading(writer.bytes) }
+        #expect(error?.place == "key 'long', byte 40")
+        #expect(error?.problem.contains("does not fit into the 64 MiB that a header has at most") == true)
+    }
+
     static let headers: [HostileFile] = [
         HostileFile("another magic", place: "byte 0", problem: "58 58 58 58, expected 47 47 55 46") {
             $0.magic = Array("XXXX".utf8)
