@@ -1,3 +1,4 @@
+import Glibc
 import ModelFiles
 import NodeModel
 import Testing
@@ -121,6 +122,22 @@ import Testing
         #expect(row.count == 64)
         try folder.write("tiny.gguf", [1])
         #expect(try model.tensor(.outputNorm)?.values(ofRow: 0) == row, "another file in its place changes nothing")
+    }
+
+    @Test("a model that is cut off while it is open is refused, not read") func cutWhileOpen() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("tiny.gguf", TinyModel(architecture: .llama).writer.bytes)
+        let model = try GGUFModel(path: path)
+        let tensor = try #require(model.tensor(.layer(1, .down)))
+        try #require(truncate(path, 100) == 0)
+        let reads: [() throws -> Any?] = [
+            { try tensor.values(ofRow: 0) }, { try tensor.withBytes { $0.count } },
+            { try model.file.metadata.integer("llama.block_count") },
+        ]
+        for read in reads {
+            let error = #expect(throws: InputError.self) { try read() }
+            #expect(error?.source == path && error?.problem.contains("was changed") == true)
+        }
     }
 
     @Test("150 000 tokens are passed over, and decoded on demand") func longLists() throws {
