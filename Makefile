@@ -41,10 +41,12 @@ PAIRS ?= 9
 # `make check-restore KILLS=1000 SEED=7` kills more often, and at other moments.
 KILLS ?= 100
 SEED ?= 1
+# `make fuzz FUZZ_SECONDS=3600` looks longer for files that the reader of models does not survive.
+FUZZ_SECONDS ?= 600
 FORMATTED := Package.swift Sources Kernels Tests
-SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh Tests/Kernels/*.sh Tests/Drivers/*.sh)
+SHELL_SCRIPTS := $(wildcard .ci/run Tests/Fixtures/*.sh Tests/Peers/*.sh Tests/GPU/*.sh Tests/Kernels/*.sh Tests/Drivers/*.sh Tests/Fuzz/*.sh)
 
-.PHONY: help setup setup-test setup-peers build bench test test-kernels check-kernels check-restore lint format dist bench-peers bench-meter clean
+.PHONY: help setup setup-test setup-peers build bench test test-kernels check-kernels check-restore fuzz lint format dist bench-peers bench-meter clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -98,6 +100,9 @@ check-kernels: setup-test ## the OpenCL sources: compiled for every GPU they are
 check-restore: build setup-test ## kill sweeps at random moments and at every call: all limits have to come back
 	$(call install,$(RESTORE_PACKAGES))
 	bash Tests/Fixtures/check_restore.sh $(PROGRAM) $(KILLS) $(SEED)
+
+fuzz: setup ## look for model files that crash or stop the reader; FUZZ_SECONDS=
+	bash Tests/Fuzz/fuzz_gguf.sh .build/fuzz $(FUZZ_SECONDS)
 
 lint: ## check formatting, documentation rules and shell scripts
 	swift format lint --strict --recursive --parallel $(FORMATTED)
