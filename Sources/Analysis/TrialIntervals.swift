@@ -32,8 +32,9 @@ public enum TrialIntervals {
 
     /// The intervals of all figures a record has, by their keys.
     ///
-    /// A rate and a latency take over the interval of the median time, everything else that of the energy,
-    /// widened by how well the mean of the repetitions' times is known. Net figures take over the relative interval of the gross energy, to which the idle power's own error would have to be added.
+    /// A rate and a latency take over the interval of the median time, everything else that of the energy, widened by how
+    /// well the mean of the repetitions' times is known. Net figures take over the relative interval of the gross energy,
+    /// to which the idle power's own error would have to be added.
     public static func of(_ record: TrialRecord) -> [String: Limits] {
         var result: [String: Limits] = [:]
         for row in rows {
