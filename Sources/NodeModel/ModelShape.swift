@@ -1,4 +1,55 @@
-/// The shape of a dense LLaMA-like decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+/// Which values of a head are rotated together by its position.
+public enum RotaryPairs: String, Hashable, Codable, Sendable {
+    /// Neighbours: values 2i and 2i + 1, as GGUF files of LLaMA have them.
+    case neighbours
+    /// Halves: values i and i + d/2, as Qwen has them.
+    case halves
+}
+
+/// How Llama 3.1 and later stretch the rotary frequencies to longer contexts.
+///
+/// A wavelength up to `originalContext / highFrequencyFactor` stays, one above `originalContext / lowFrequencyFactor` is
+/// stretched by `factor`, and in between the two are blended (Hugging Face transformers, `rope_type` llama3).
+public struct RotaryScaling: Hashable, Codable, Sendable {
+    /// How much the longest wavelengths are stretched.
+    public var factor: Double
+    /// Bounds the wavelengths that are stretched in full.
+    public var lowFrequencyFactor: Double
+    /// Bounds the wavelengths that stay.
+    public var highFrequencyFactor: Double
+    /// The context the model was first trained for, in tokens.
+    public var originalContext: Int
+
+    /// Creates a scaling.
+    public init(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int) {
+        self.factor = factor
+        self.lowFrequencyFactor = lowFrequencyFactor
+        self.highFrequencyFactor = highFrequencyFactor
+        self.originalContext = originalContext
+    }
+}
+
+/// A mixture of experts in the place of a layer's feed-forward part.
+public struct ExpertShape: Hashable, Codable, Sendable {
+    /// Experts of a layer.
+    public var count: Int
+    /// Experts that a token is sent to.
+    public var perToken: Int
+    /// Width of an expert's feed-forward layer.
+    public var feedForward: Int
+    /// Whether the weights of a token's experts are made to sum up to 1.
+    public var normalisesWeights: Bool
+
+    /// Creates a shape.
+    public init(count: Int, perToken: Int, feedForward: Int, normalisesWeights: Bool) {
+        self.count = count
+        self.perToken = perToken
+        self.feedForward = feedForward
+        self.normalisesWeights = normalisesWeights
+    }
+}
+
+/// The shape of a LLaMA-like decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU, dense or with experts.
 public struct ModelShape: Hashable, Codable, Sendable {
     /// The model's name, as its publisher writes it.
     public var name: String
@@ -8,7 +59,7 @@ public struct ModelShape: Hashable, Codable, Sendable {
     public var layers: Int
     /// Width of the residual stream.
     public var hidden: Int
-    /// Width of the feed-forward layer.
+    /// Width of the feed-forward layer; of a model with experts it plays no part.
     public var feedForward: Int
     /// Query heads.
     public var heads: Int
@@ -24,8 +75,20 @@ public struct ModelShape: Hashable, Codable, Sendable {
     public var normEpsilon: Double
     /// Whether the output head shares the embedding's weights.
     public var tiedEmbedding: Bool
+    /// The longest context in tokens; `nil` where it is not known.
+    public var contextLength: Int?
+    /// Whether query, key and value have biases (Qwen2); `nil` is no.
+    public var queryKeyValueBias: Bool?
+    /// Whether each head of query and key has an RMS norm of its own (Qwen3); `nil` is no.
+    public var queryKeyNorm: Bool?
+    /// Which values are rotated together; `nil` is ``RotaryPairs/neighbours``.
+    public var rotaryPairs: RotaryPairs?
+    /// How rotary frequencies are stretched; `nil` is not at all.
+    public var rotaryScaling: RotaryScaling?
+    /// The experts; `nil` for a dense model.
+    public var experts: ExpertShape?
 
-    /// Creates a shape.
+    /// Creates a dense shape without any of the optional parts.
     public init(
         name: String, source: String, layers: Int, hidden: Int, feedForward: Int, heads: Int, keyValueHeads: Int,
         headDimension: Int, vocabulary: Int, ropeTheta: Double = 10_000, normEpsilon: Double = 1e-5,
