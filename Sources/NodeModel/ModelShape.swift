@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Which values of a head are rotated together by its position.
 public enum RotaryPairs: String, Hashable, Codable, Sendable {
     /// Neighbours: values 2i and 2i + 1, as GGUF files of LLaMA have them.
@@ -26,6 +30,15 @@ public struct RotaryScaling: Hashable, Codable, Sendable {
         self.lowFrequencyFactor = lowFrequencyFactor
         self.highFrequencyFactor = highFrequencyFactor
         self.originalContext = originalContext
+    }
+
+    /// The frequency a pair has in a longer context.
+    func scaled(_ frequency: Double) -> Double {
+        let turns = Double(originalContext) * frequency / (2 * Double.pi)
+        if turns > highFrequencyFactor { return frequency }
+        if turns < lowFrequencyFactor { return frequency / factor }
+        let share = (turns - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor)
+        return frequency * ((1 - share) / factor + share)
     }
 }
 
@@ -114,13 +127,61 @@ public struct ModelShape: Hashable, Codable, Sendable {
     /// Width of all key heads together, the same as of all value heads.
     public var keyValueWidth: Int { keyValueHeads * headDimension }
 
-    /// Parameters of the matrices one layer reads for a token.
+    /// Width of a feed-forward part: of one expert's where there are experts.
+    public var feedForwardWidth: Int { experts?.feedForward ?? feedForward }
+
+    /// Parameters of the matrices of one layer that a token meets.
     public var matrixParametersPerLayer: Int {
-        hidden * (queryWidth + 2 * keyValueWidth) + queryWidth * hidden + 3 * hidden * feedForward
+        attentionParameters + (experts.map { $0.perToken } ?? 1) * feedForwardParameters + routerParameters
+    }
+
+    private var attentionParameters: Int { 2 * hidden * (queryWidth + keyValueWidth) }
+    private var feedForwardParameters: Int { 3 * hidden * feedForwardWidth }
+    private var routerParameters: Int { (experts?.count ?? 0) * hidden }
+
+    /// Parameters of the matrices of one layer.
+    public var matrixParametersOfLayer: Int {
+        attentionParameters + (experts?.count ?? 1) * feedForwardParameters + routerParameters
+    }
+
+    /// Parameters of the matrices of one layer that a pass of so many tokens is expected to meet, every choice of experts
+    /// being equally likely.
+    public func matrixParametersVisited(rows: Int) -> Double {
+        guard let experts else { return Double(matrixParametersOfLayer) }
+        let missed = (0..<rows).reduce(1.0) { product, _ in
+            product * (1 - Double(experts.perToken) / Double(experts.count))
+        }
+        let visited = Double(experts.count) * (1 - missed)
+        return Double(attentionParameters + routerParameters) + visited * Double(feedForwardParameters)
     }
 
     /// Parameters of all matrices that a decode step reads: every layer's and the output head's.
     public var matrixParametersPerToken: Int { layers * matrixParametersPerLayer + vocabulary * hidden }
+
+    /// Whether queries, keys and values have biases.
+    public var hasQueryKeyValueBias: Bool { queryKeyValueBias ?? false }
+    /// Whether each head's query and key pass a norm of their own.
+    public var hasQueryKeyNorm: Bool { queryKeyNorm ?? false }
+
+    /// Rows and columns of a matrix.
+    public func size(of matrix: ModelMatrix) -> (rows: Int, columns: Int) {
+        switch matrix {
+        case .embedding, .outputHead: (vocabulary, hidden)
+        case .queryKeyValue: (queryWidth + 2 * keyValueWidth, hidden)
+        case .attentionOutput: (hidden, queryWidth)
+        case .gateUp, .expertGateUp: (2 * feedForwardWidth, hidden)
+        case .down, .expertDown: (hidden, feedForwardWidth)
+        case .router: (experts?.count ?? 0, hidden)
+        }
+    }
+
+    /// The frequency of each pair of rotated values, in radians for each position: `headDimension / 2` of them.
+    public var rotaryFrequencies: [Double] {
+        (0..<headDimension / 2).map { pair in
+            let frequency = pow(ropeTheta, -2 * Double(pair) / Double(headDimension))
+            return rotaryScaling?.scaled(frequency) ?? frequency
+        }
+    }
 
     /// Checks that the figures fit together.
     ///
