@@ -69,9 +69,14 @@ public struct GEMVOracle: Sendable {
     ///
     /// - Parameter x: The vector.
     /// - Returns: Values that are exact: an f32 scale times a small integer has at most 31 bits.
-    public func multiplicand(_ x: [Float]) -> [Double] {
-        guard format.isBlocked else { return x.map(Double.init) }
-        return stride(from: 0, to: x.count, by: WeightFormat.blockLength).flatMap { start -> [Double] in
+    public func multiplicand(_ x: [Float]) -> [Double] { format.isBlocked ? Self.quantised(x) : x.map(Double.init) }
+
+    /// A vector quantised by the rule of `nw_gemv`: blocks of 32 signed bytes and an f32 scale.
+    ///
+    /// - Parameter x: The vector, whole blocks.
+    /// - Returns: Values that are exact.
+    public static func quantised(_ x: [Float]) -> [Double] {
+        stride(from: 0, to: x.count, by: WeightFormat.blockLength).flatMap { start -> [Double] in
             let block = x[start..<start + WeightFormat.blockLength]
             let largest = block.reduce(0) { max($0, abs($1)) }
             guard largest >= 0x1p-100 else { return block.map { _ in 0 } }
