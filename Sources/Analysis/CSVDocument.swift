@@ -38,11 +38,6 @@ public struct CSVDocument: Hashable, Sendable {
         header = first.fields
         rows = Array(records.dropFirst())
     }
-
-    /// Whether a scalar is of Unicode's category Cc, which is these two ranges for good.
-    static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
-    }
 }
 
 /// Splits text into records, byte by byte: all that has a meaning here is ASCII.

@@ -156,9 +156,9 @@ private struct GridFactorRow {
 
     private func text(_ column: String) throws -> String {
         let value = self[column]
-        guard !value.isEmpty, value.utf8.count <= 1_000,
-            !value.unicodeScalars.contains(where: CSVDocument.isControl)
-        else { throw problem(column, "expected text without control characters") }
+        guard !value.isEmpty, value.utf8.count <= 1_000, !value.hasControlCharacters else {
+            throw problem(column, "expected text without control characters")
+        }
         return value
     }
 

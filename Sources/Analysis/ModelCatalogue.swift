@@ -12,17 +12,22 @@ public struct ModelCatalogue: Hashable, Sendable {
     /// Reads a model file.
     ///
     /// - Parameters:
-    ///   - data: A JSON object with the keys of ``ModelShape`` in snake_case, all of them required.
+    ///   - data: A JSON object with the keys of ``ModelShape`` in snake_case and no others; those of its optional
+    ///     properties may be left out.
     ///   - name: The file's name, for errors.
     /// - Returns: The shape, checked.
-    /// - Throws: ``InputError`` naming the key that is missing or wrong.
+    /// - Throws: ``InputError`` naming the key that is missing, wrong, unknown or there twice.
     public static func parse(_ data: Data, named name: String) throws -> ModelShape {
+        try ModelDocument.check(data, named: name)
         let shape = try JSONDocument.decode(ModelShape.self, from: data, named: name)
         try shape.validate(source: name)
-        for (key, value) in [("name", shape.name), ("source", shape.source)] {
-            guard !value.isEmpty, value.utf8.count <= 1_000,
-                !value.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-            else { throw InputError(source: name, place: key, problem: "expected text without control characters") }
+        for (key, value) in [("name", shape.name), ("source", shape.source)]
+            + (shape.unsupported ?? []).map({ ("unsupported", $0) })
+        {
+            guard !value.isEmpty, value.utf8.count <= 1_000, !value.hasControlCharacters else {
+                throw InputError(
+                    source: name, place: key, problem: "expected up to 1000 bytes of text without control characters")
+            }
         }
         return shape
     }

@@ -65,7 +65,8 @@ public struct Planner {
         var rows = candidates(of: device).filter { isSelected($0.workload) }.map { candidate in
             MemoryPlanner.Sized(
                 workload: candidate.workload, threads: threads(of: device),
-                caveat: caveat(of: candidate.workload, on: device), projection: candidate.projection)
+                caveat: caveat(of: candidate.workload, on: device), refusal: refusal(of: candidate.workload),
+                projection: candidate.projection)
         }
         if selection.memory.excludesDRAMRead {
             rows.removeAll { if case .readBandwidth = $0.workload { true } else { false } }
@@ -193,6 +194,12 @@ public struct Planner {
     }
 
     private func cacheBytes(of device: Device) -> Int { device.kind == .cpu ? 4 * topology.lastLevelCacheBytes : 0 }
+
+    /// A step that left parts of the model out would be faster than the model is.
+    private func refusal(of workload: Workload) -> String? {
+        guard case .decode(let step) = workload else { return nil }
+        return step.unsupportedReason
+    }
 
     private func caveat(of workload: Workload, on device: Device) -> String? {
         switch workload {

@@ -49,6 +49,16 @@ public enum JSONDocument {
     }
 }
 
+extension JSONDocument {
+    /// A property's name as the key that documents have: `keyValueHeads` is `key_value_heads`.
+    package static func snakeCase(_ name: String) -> String {
+        name.reduce(into: "") { key, character in
+            if character.isUppercase, !key.isEmpty { key.append("_") }
+            key += character.lowercased()
+        }
+    }
+}
+
 /// A JSON key turned into a property's name.
 private struct Key: CodingKey {
     var stringValue: String
@@ -68,12 +78,15 @@ extension InputError {
     /// Describes a decoding failure by the path of the key at fault.
     init(source: String, decoding error: DecodingError) {
         func path(_ context: DecodingError.Context) -> String {
-            let keys = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }
+            let keys = context.codingPath.map { key in
+                key.intValue.map { "[\($0)]" } ?? JSONDocument.snakeCase(key.stringValue)
+            }
             return keys.isEmpty ? "top level" : keys.joined(separator: ".")
         }
         switch error {
         case .keyNotFound(let key, let context):
-            self.init(source: source, place: path(context), problem: "the key '\(key.stringValue)' is missing")
+            let name = JSONDocument.snakeCase(key.stringValue)
+            self.init(source: source, place: path(context), problem: "the key '\(name)' is missing")
         case .typeMismatch(let type, let context):
             self.init(source: source, place: path(context), problem: "expected \(type)")
         case .valueNotFound(let type, let context):

@@ -24,6 +24,11 @@ public struct RotaryScaling: Hashable, Codable, Sendable {
     /// The context the model was first trained for, in tokens.
     public var originalContext: Int
 
+    /// The keys of a model's file, before they are written in snake_case.
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case factor, lowFrequencyFactor, highFrequencyFactor, originalContext
+    }
+
     /// Creates a scaling.
     public init(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int) {
         self.factor = factor
@@ -52,6 +57,11 @@ public struct ExpertShape: Hashable, Codable, Sendable {
     public var feedForward: Int
     /// Whether the weights of a token's experts are made to sum up to 1.
     public var normalisesWeights: Bool
+
+    /// The keys of a model's file, before they are written in snake_case.
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case count, perToken, feedForward, normalisesWeights
+    }
 
     /// Creates a shape.
     public init(count: Int, perToken: Int, feedForward: Int, normalisesWeights: Bool) {
@@ -100,6 +110,21 @@ public struct ModelShape: Hashable, Codable, Sendable {
     public var rotaryScaling: RotaryScaling?
     /// The experts; `nil` for a dense model.
     public var experts: ExpertShape?
+    /// Parts of the model that are not computed, in words; `nil` is none.
+    ///
+    /// ``unsupportedReason`` refuses a run with them.
+    public var unsupported: [String]?
+    /// All parameters as the publisher counts them, where the figures above do not add up to them.
+    public var parameters: Int?
+    /// Parameters that a token meets as the publisher counts them, where the figures above do not add up to them.
+    public var activeParameters: Int?
+
+    /// The keys of a model's file, before they are written in snake_case.
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, source, layers, hidden, feedForward, heads, keyValueHeads, headDimension, vocabulary, ropeTheta
+        case normEpsilon, tiedEmbedding, contextLength, queryKeyValueBias, queryKeyNorm, rotaryPairs, rotaryScaling
+        case experts, unsupported, parameters, activeParameters
+    }
 
     /// Creates a dense shape without any of the optional parts.
     public init(
@@ -158,6 +183,14 @@ public struct ModelShape: Hashable, Codable, Sendable {
     /// Parameters of all matrices that a decode step reads: every layer's and the output head's.
     public var matrixParametersPerToken: Int { layers * matrixParametersPerLayer + vocabulary * hidden }
 
+    /// All parameters: the publisher's count where it is told, else those of all matrices.
+    public var totalParameters: Int {
+        parameters ?? layers * matrixParametersOfLayer + (tiedEmbedding ? 1 : 2) * vocabulary * hidden
+    }
+
+    /// Parameters that a token meets: the publisher's count where it is told, else ``matrixParametersPerToken``.
+    public var parametersPerToken: Int { activeParameters ?? matrixParametersPerToken }
+
     /// Whether queries, keys and values have biases.
     public var hasQueryKeyValueBias: Bool { queryKeyValueBias ?? false }
     /// Whether each head's query and key pass a norm of their own.
@@ -180,33 +213,6 @@ public struct ModelShape: Hashable, Codable, Sendable {
         (0..<headDimension / 2).map { pair in
             let frequency = pow(ropeTheta, -2 * Double(pair) / Double(headDimension))
             return rotaryScaling?.scaled(frequency) ?? frequency
-        }
-    }
-
-    /// Checks that the figures fit together.
-    ///
-    /// - Throws: ``InputError`` naming the key that is wrong.
-    public func validate(source: String) throws {
-        let counts: [(String, Int, ClosedRange<Int>)] = [
-            ("layers", layers, 1...1_000), ("hidden", hidden, 32...65_536), ("feed_forward", feedForward, 32...262_144),
-            ("heads", heads, 1...1_024), ("key_value_heads", keyValueHeads, 1...1_024),
-            ("head_dimension", headDimension, 16...1_024), ("vocabulary", vocabulary, 32...1_048_576),
-        ]
-        for (key, value, range) in counts where !range.contains(value) {
-            throw InputError(source: source, place: key, problem: "\(value) is not in \(range)")
-        }
-        for (key, value) in [("hidden", hidden), ("feed_forward", feedForward), ("head_dimension", headDimension)]
-        where !value.isMultiple(of: 16) {
-            throw InputError(source: source, place: key, problem: "\(value) is not a multiple of 16")
-        }
-        guard heads.isMultiple(of: keyValueHeads) else {
-            throw InputError(
-                source: source, place: "key_value_heads", problem: "\(keyValueHeads) does not divide heads = \(heads)")
-        }
-        guard ropeTheta > 1, ropeTheta.isFinite, normEpsilon > 0, normEpsilon < 1 else {
-            throw InputError(
-                source: source, place: "rope_theta, norm_epsilon",
-                problem: "expected rope_theta > 1 and 0 < epsilon < 1")
         }
     }
 }

@@ -17,6 +17,29 @@ import Testing
         #expect(try plans().map(\.workload.name) == [.peak, .bandwidth, .gemm, .llm])
     }
 
+    @Test func modelsTheStepDoesNotComputeAreRefusedByWhatTheyNeed() throws {
+        func refusals(_ change: (inout ModelShape) -> Void) throws -> [String?] {
+            var model = Simulated.model
+            change(&model)
+            let suite = try #require(Suite.all[.quick])
+            let planner = Planner(
+                suite: suite, selection: TrialSelection(workloads: [.llm, .gemv]), model: model,
+                topology: Simulated.topology(), minimumWindow: Seconds(5))
+            return planner.plan([Simulated.device]).filter { $0.workload.name == .llm || $0.refusal != nil }
+                .map(\.refusal)
+        }
+        #expect(try refusals { _ in } == [nil])
+        #expect(
+            try refusals { $0.unsupported = ["attention sinks", "sliding windows"] }
+                == ["tiny needs attention sinks and sliding windows, which this workload does not compute"])
+        let experts = ExpertShape(count: 4, perToken: 2, feedForward: 32, normalisesWeights: true)
+        #expect(
+            try refusals { $0.experts = experts }
+                == ["tiny needs a mixture of experts, which this workload does not compute"])
+        #expect(try refusals { $0.queryKeyValueBias = true }.first??.contains("biases of queries") == true)
+        #expect(try refusals { $0.queryKeyNorm = true }.first??.contains("norms of each head") == true)
+    }
+
     @Test func oneThreadPerCoreWithinTheQuota() throws {
         #expect(try plans().first?.threads == [0, 1])
         #expect(try plans(quota: 0.5).first?.threads == [0])

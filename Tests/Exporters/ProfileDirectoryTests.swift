@@ -41,8 +41,9 @@ import Testing
     @Test("Every shipped model is valid, sourced, and found by its file and its own name")
     func models() throws {
         let catalogue = try shipped.models()
-        #expect(catalogue.names.count >= 4)
+        #expect(catalogue.names.count >= 13)
         for (stem, shape) in catalogue.shapes {
+            #expect(shape.contextLength != nil, "\(stem)")
             #expect(shape.source.hasPrefix("https://"))
             #expect(try catalogue.lookup(stem.uppercased()) == shape)
             #expect(try catalogue.lookup(shape.name) == shape)
@@ -55,13 +56,53 @@ import Testing
         arguments: [
             ("tinyllama-1.1b", 1.100e9), ("llama-3.2-1b", 1.236e9), ("llama-3.1-8b", 8.030e9),
             ("llama-3.1-70b", 70.554e9),
-            ("mistral-7b-v0.3", 7.248e9), ("smollm2-135m", 0.1345e9),
+            ("mistral-7b-v0.3", 7.248e9), ("smollm2-135m", 0.1345e9), ("qwen2.5-0.5b", 0.494e9),
+            ("llama-3.2-3b", 3.213e9), ("qwen3-8b", 8.191e9), ("qwen3-30b-a3b", 30.532e9), ("mixtral-8x7b", 46.703e9),
+            ("gpt-oss-20b", 20.91e9), ("deepseek-v3", 671e9),
         ])
     func parameters(name: String, published: Double) throws {
-        let shape = try shipped.models().lookup(name)
-        let embedding = shape.tiedEmbedding ? 0 : shape.vocabulary * shape.hidden
-        let parameters = Double(shape.matrixParametersPerToken + embedding)
+        let parameters = Double(try shipped.models().lookup(name).totalParameters)
         #expect(abs(parameters / published - 1) < 0.001, "\(parameters)")
+    }
+
+    /// Publishers count the embedding too, of which a token meets one row.
+    @Test(
+        "A token meets as many parameters of a mixture of experts as is published",
+        arguments: [("qwen3-30b-a3b", 3.3e9), ("mixtral-8x7b", 12.9e9)])
+    func activeParameters(name: String, published: Double) throws {
+        let shape = try shipped.models().lookup(name)
+        let parameters = Double(shape.parametersPerToken + shape.vocabulary * shape.hidden)
+        #expect(abs(parameters / published - 1) < 0.02, "\(parameters)")
+    }
+
+    /// Of gpt-oss the shape lacks biases and sinks alone, so its matrices are nearly all there is.
+    @Test func mostOfGptOssIsMatrices() throws {
+        var shape = try shipped.models().lookup("gpt-oss-20b")
+        (shape.parameters, shape.activeParameters) = (nil, nil)
+        #expect(abs(Double(shape.totalParameters) / 20.91e9 - 1) < 0.001)
+        #expect(abs(Double(shape.parametersPerToken) / 3.61e9 - 1) < 0.001)
+    }
+
+    @Test("Models with parts that are not computed say which, and no others do")
+    func unsupported() throws {
+        let shapes = try shipped.models().shapes
+        let reasons = shapes.compactMapValues(\.unsupportedReason)
+        #expect(Set(reasons.keys) == ["gpt-oss-20b", "deepseek-v3"])
+        #expect(reasons["gpt-oss-20b"]?.hasPrefix("gpt-oss-20b needs attention sinks, sliding windows") == true)
+        #expect(reasons["deepseek-v3"]?.contains("multi-head latent attention") == true)
+    }
+
+    @Test("Wavelengths that the first context does not hold are stretched by Llama's factor")
+    func rotaryScaling() throws {
+        for (name, factor) in [("llama-3.2-1b", 32.0), ("llama-3.2-3b", 32), ("llama-3.1-8b", 8), ("llama-3.1-70b", 8)]
+        {
+            let scaled = try shipped.models().lookup(name)
+            var plain = scaled
+            plain.rotaryScaling = nil
+            let ratios = zip(plain.rotaryFrequencies, scaled.rotaryFrequencies).map { $0 / $1 }
+            #expect(ratios.first == 1 && abs((ratios.last ?? 0) / factor - 1) < 1e-12, "\(name)")
+            #expect(ratios == ratios.sorted() && ratios.contains { $0 > 1.01 && $0 < 0.99 * factor }, "\(name)")
+        }
     }
 
     @Test("The folder is found by path, variable, installation and checkout, in this order")
