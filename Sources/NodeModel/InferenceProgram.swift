@@ -132,7 +132,7 @@ public struct InferenceProgram: Hashable, Sendable {
     public func promptToken(sequence: Int, position: Int, seed: UInt32) -> Int {
         let key = SeededData.key(seed: seed, stream: ModelStream.prompt(step.model))
         let index = UInt32(truncatingIfNeeded: sequence * step.positions + position)
-        return Int(UInt64(SeededData.word(key: key, index: index)) * UInt64(step.model.vocabulary) >> 32)
+        return Int((UInt64(SeededData.word(key: key, index: index)) * UInt64(step.model.vocabulary)) >> 32)
     }
 
     /// The work of one repetition, which is all passes of the step.
