@@ -113,7 +113,7 @@ package struct InferenceCheck {
     /// Rows an operation wrote, all of which have to be numbers.
     mutating func output(_ buffer: InferenceBuffer, rows: Int, _ site: InferenceSite) throws -> BufferRows? {
         guard let found = try input(buffer, rows: rows, site) else { return nil }
-        record.addFinite(found.values.prefix(rows * found.width), place: site.name)
+        record.addFinite(found, count: rows, place: site.name)
         return found
     }
 

@@ -39,7 +39,7 @@ extension InferenceCheck {
             let matrix: ModelMatrix =
                 input == .gated
                 ? .expertDown(layer: layer, expert: expert) : .expertGateUp(layer: layer, expert: expert)
-            try compare(site, matrix, rows, after) { "\(site.name(row: visits[$0].row)), visit \($0)" }
+            try compare(site, matrix, rows, after) { "\(site.name(row: visits[$0].row)), visit \($0) of expert \(expert)" }
         }
     }
 
@@ -60,7 +60,7 @@ extension InferenceCheck {
                 let expected = InferenceOracle.product(
                     weights, input, multiplicand: multiplicand, base: row.base?[matrixRow])
                 record.add(output.values[row.place * output.width + matrixRow], expected) {
-                    "\(name(row.place)), \(matrix.name), element \(matrixRow),"
+                    "\(name(row.place)), element \(matrixRow),"
                 }
             }
         }

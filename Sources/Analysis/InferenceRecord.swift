@@ -74,11 +74,11 @@ struct InferenceRecord {
     /// Takes something that is wrong in a way that has no size.
     mutating func fail(_ problem: String) { add(ratio: .infinity) { problem } }
 
-    /// Takes an output all of which must be numbers.
-    mutating func addFinite(_ rows: ArraySlice<Float>, place: String) {
-        if let missing = rows.firstIndex(where: { !$0.isFinite }) {
-            fail("\(place), element \(missing) of all is \(rows[missing])")
-        }
+    /// Takes an output all of whose numbers have to be finite.
+    mutating func addFinite(_ rows: BufferRows, count: Int, place: String) {
+        guard let index = rows.values.prefix(count * rows.width).firstIndex(where: { !$0.isFinite }) else { return }
+        let (row, element) = index.quotientAndRemainder(dividingBy: rows.width)
+        fail("\(place), row or visit \(row), element \(element) is \(rows.values[index])")
     }
 
     func verification(method: String) -> Verification {

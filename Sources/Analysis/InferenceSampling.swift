@@ -56,7 +56,7 @@ package struct InferenceSampling: Hashable, Sendable {
         var chosen = Set(always.filter { (0..<total).contains($0) }.prefix(count))
         var index: UInt32 = 0
         while chosen.count < count {
-            chosen.insert(Int(UInt64(SeededData.word(key: key, index: index)) * UInt64(total) >> 32))
+            chosen.insert(Int((UInt64(SeededData.word(key: key, index: index)) * UInt64(total)) >> 32))
             index += 1
         }
         return chosen.sorted()
