@@ -39,7 +39,9 @@ extension InferenceCheck {
             let matrix: ModelMatrix =
                 input == .gated
                 ? .expertDown(layer: layer, expert: expert) : .expertGateUp(layer: layer, expert: expert)
-            try compare(site, matrix, rows, after) { "\(site.name(row: visits[$0].row)), visit \($0) of expert \(expert)" }
+            try compare(site, matrix, rows, after) {
+                "\(site.name(row: visits[$0].row)), visit \($0) of expert \(expert)"
+            }
         }
     }
 

@@ -15,7 +15,7 @@ package struct InferenceSampling: Hashable, Sendable {
     /// About how many multiply-adds an attention's heads may take.
     package var attentionTerms: Int
 
-    /// Multiply-adds and numbers made from seeds up to which everything is checked: about a second.
+    /// Multiply-adds and numbers made from seeds up to which everything is checked: well below a second.
     private static let completeLimit = 2e8
 
     /// Everything.
@@ -28,7 +28,7 @@ package struct InferenceSampling: Hashable, Sendable {
     /// First, middle and last layers and passes, and random rows beside the first and the last.
     package static func sampled(_ program: InferenceProgram) -> InferenceSampling {
         InferenceSampling(
-            passes: ends(program.step.passes.count), layers: ends(program.step.model.layers), rows: 12, matrixRows: 32,
+            passes: ends(program.step.passes.count), layers: ends(program.step.model.layers), rows: 12, matrixRows: 64,
             queries: 4, attentionTerms: 1 << 22)
     }
 

@@ -2,7 +2,7 @@
 public enum InferenceBuffer: String, Hashable, Codable, Sendable, CaseIterable {
     /// The residual stream, `hidden` values.
     case residual
-    /// The normalised stream, `hidden` values; after the output norm only rows that have logits.
+    /// The normalised stream, `hidden` values; after the output norm its first rows are those that have logits.
     case normalised
     /// Queries, keys and values, `queryWidth + 2·keyValueWidth` values.
     case queryKeyValue
@@ -37,12 +37,17 @@ public enum ModelNorm: Hashable, Codable, Sendable {
 public enum InferenceOperation: Hashable, Codable, Sendable {
     /// `residual` = the embeddings of the tokens.
     case embed
-    /// `normalised = residual / rms(residual) · gain`, row by row; the output norm takes only rows that have logits.
+    /// `normalised = residual / √(mean of residual² + epsilon) · gain`, row by row; the output norm takes only rows that
+    /// have logits and puts them one after the other.
     case normalise(ModelNorm)
     /// `output = input · matrixᵀ`, or `output += input · matrixᵀ`.
     case multiply(ModelMatrix, input: InferenceBuffer, output: InferenceBuffer, accumulate: Bool)
-    /// In ``InferenceBuffer/queryKeyValue``: adds the biases and normalises each head of query and key where the model
-    /// does so, rotates query and key to the tokens' positions, and stores key and value in the layer's cache as f16.
+    /// In ``InferenceBuffer/queryKeyValue``: adds the biases and then normalises each head of query and key where the
+    /// model does so, rotates query and key to the tokens' positions, and stores key and value in the layer's cache as
+    /// f16, nearest even. What is left of keys and values in the buffer does not matter.
+    ///
+    /// A pair (x, y) becomes (x·cos a − y·sin a, x·sin a + y·cos a) with a = position · frequency, sine and cosine right
+    /// to f32: an angle in f32 is not.
     case rotateAndStore(layer: Int)
     /// Attention of the rotated queries over the layer's cache, each over positions up to its own.
     case attend(layer: Int)

@@ -87,7 +87,7 @@ public struct InferenceStep: Hashable, Codable, Sendable {
 public struct InferencePass: Hashable, Codable, Sendable {
     /// Where the tokens come from.
     public enum TokenSource: String, Hashable, Codable, Sendable {
-        /// ``InferenceProgram/promptToken(sequence:position:)``.
+        /// ``InferenceProgram/promptToken(sequence:position:seed:)``.
         case prompt
         /// The tokens the last pass of the same sequences chose.
         case chosen

@@ -100,7 +100,7 @@ package protocol ModelWeights: AnyObject, Sendable {
 /// `key(key(seed, stream), 1)` that of the scales of weights in blocks. The matrices of expert *e* have
 /// `key(key(key(seed, stream), 2 + e), 0 or 1)`. Gains are `1 + uniform / 8`, biases `uniform / 8`. The router is
 /// always f32. Caches hold `uniform` rounded to f16, nearest even: element
-/// `(sequence · contextTokens + position) · keyValueWidth + column`.
+/// `(sequence · contextTokens + position) · keyValueWidth + column` with the step's `contextTokens`.
 package enum ModelStream {
     /// The stream of a matrix.
     package static func matrix(_ matrix: ModelMatrix, of model: ModelShape) -> UInt32 {
@@ -166,7 +166,8 @@ package protocol InspectableInference: AnyObject {
     /// Copies a buffer of activations out.
     ///
     /// - Parameter buffer: Which one.
-    /// - Returns: Its rows in the current pass, one after the other without gaps.
+    /// - Returns: Its rows in the current pass, one after the other without gaps; after the output norm those without
+    ///   logits may be there or not.
     /// - Throws: ``TrialFailure`` when the device fails.
     func read(_ buffer: InferenceBuffer) throws -> [Float]
 
@@ -175,7 +176,7 @@ package protocol InspectableInference: AnyObject {
     /// - Parameters:
     ///   - layer: The layer.
     ///   - sequence: The sequence.
-    ///   - positions: The positions.
+    ///   - positions: The positions, of the seeded rows from 0 on.
     /// - Returns: Rows of `keyValueWidth` numbers as stored.
     /// - Throws: ``TrialFailure`` when the device fails.
     func readCache(layer: Int, sequence: Int, positions: Range<Int>) throws -> (keys: [[Float]], values: [[Float]])

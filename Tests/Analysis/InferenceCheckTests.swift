@@ -7,11 +7,11 @@ extension InferenceFault {
     var step: InferenceStep {
         switch self {
         case .rotaryScaling: InferenceModel.llama3.step(.prefill, weights: .f16)
-        case .maskBehind, .cacheOverwritten, .seededCache, .chosenToken, .staleLogits:
+        case .maskBehind, .cacheOverwritten, .seededCache, .chosenToken, .staleLogits, .noTokens, .strangeToken:
             InferenceModel.llama.step(.decode, weights: .f16)
         case .bias: InferenceModel.qwen2.step(.prefill, weights: .bf16)
         case .headNorm: InferenceModel.qwen3.step(.decode, weights: .q8)
-        case .expertOrder, .expertChoice, .visits, .combination, .router:
+        case .expertOrder, .expertChoice, .visits, .combination, .router, .shortRoutes, .strangeExpert, .sameExpert:
             InferenceModel.mixtral.step(.prefill, weights: .q4)
         case .expertWeights: InferenceModel.looseExperts.step(.prefill, weights: .f16)
         default: InferenceModel.llama.step(.prefill, weights: .f32)
@@ -20,8 +20,6 @@ extension InferenceFault {
 }
 
 @Suite struct InferenceCheckTests {
-    private static let formats = WeightFormat.allCases
-
     private func run(_ inference: PlainInference, sampled: Bool = false) throws -> Verification {
         var check = InferenceCheck(
             inference, sampling: sampled ? .sampled(inference.program) : .complete(inference.program))
@@ -63,7 +61,6 @@ extension InferenceFault {
         #expect(right.passed, "\(right)")
         let verification = try run(PlainInference(fault.step, fault: fault))
         #expect(!verification.passed)
-        print(fault, verification.worst, verification.detail ?? "")
         #expect(verification.detail?.contains("pass ") == true, "\(verification)")
     }
 
@@ -73,6 +70,19 @@ extension InferenceFault {
         let right = try run(PlainInference(fault.step), sampled: true)
         #expect(right.passed, "\(right)")
         #expect(try !run(PlainInference(fault.step, fault: fault), sampled: true).passed)
+    }
+
+    @Test func whatIsWrongFirstIsToldWithItsPlace() throws {
+        let attention = try run(PlainInference(InferenceFault.maskAhead.step, fault: .maskAhead))
+        #expect(
+            attention.detail?.hasPrefix(
+                "pass 0, layer 0, attention, row 0 (sequence 0, position 4), head 0, element 0, is ") == true)
+        let row = try run(PlainInference(InferenceFault.oneRow.step, fault: .oneRow))
+        #expect(
+            row.detail?.hasPrefix(
+                "pass 0, layer 0, product with down, row 13 (sequence 2, position 7), element 3, is ") == true)
+        let token = try run(PlainInference(InferenceFault.argmax.step, fault: .argmax))
+        #expect(token.detail?.hasPrefix("pass 0, choice, row 4 (sequence 0, position 8): token ") == true)
     }
 
     @Test func expertsThatShouldSumUpToOneDo() throws {
@@ -95,6 +105,14 @@ extension InferenceFault {
         }
         let verification = try run(PlainInference(step), sampled: true)
         #expect(verification.method.contains("layers 0, 2, 4 and the head in passes 0, 3, 6"))
+    }
+
+    @Test func rowsOfAMatrixMayBeStoredDifferently() throws {
+        let step = InferenceModel.llama.step(.prefill, weights: .q8)
+        let weights = PartedWeights(step.model)
+        #expect(try run(PlainInference(step, weights: weights)).passed)
+        #expect(try run(PlainInference(step, weights: weights), sampled: true).passed)
+        #expect(try !run(PlainInference(step, weights: weights, plain: .bf16, fault: .rounding)).passed)
     }
 
     @Test func promptsInPartsPass() throws {
