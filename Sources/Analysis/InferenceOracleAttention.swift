@@ -74,6 +74,7 @@ extension InferenceOracle {
     ///   - sequence: The sequence.
     ///   - position: One below the step's `contextTokens`.
     ///   - columns: Which numbers, of `keyValueWidth`.
+    /// - Returns: As many numbers, each an f16.
     package func seededCache(stream: UInt32, sequence: Int, position: Int, columns: Range<Int>) -> [Float] {
         let key = SeededData.key(seed: SeededData.key(seed: seed, stream: stream), stream: 0)
         let row = (sequence * program.step.contextTokens + position) * model.keyValueWidth

@@ -30,8 +30,8 @@ extension InferenceOracle {
     /// the first goes before.
     ///
     /// - Parameters:
-    ///   - scores: The router's, for each expert.
     ///   - chosen: The experts chosen, best first, and their weights.
+    ///   - scores: The router's, for each expert.
     /// - Returns: The largest deviation relative to what is allowed, and what is wrong where it is above 1.
     package func deviation(
         ofRoutes chosen: [(expert: Int, weight: Float)], scores: [Float]

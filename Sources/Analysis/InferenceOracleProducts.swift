@@ -37,6 +37,7 @@ extension InferenceOracle {
     ///   - input: The activations as the products take them, see ``rounded(_:to:)``.
     ///   - multiplicand: What they were rounded to.
     ///   - base: What it is added to, if anything.
+    /// - Returns: The sum.
     package static func product(
         _ row: [Float], _ input: [Double], multiplicand: Multiplicand, base: Float? = nil
     ) -> BoundedValue {

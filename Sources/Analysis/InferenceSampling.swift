@@ -51,6 +51,7 @@ package struct InferenceSampling: Hashable, Sendable {
     ///   - total: How many there are.
     ///   - always: Places chosen before random ones, the most important first; those out of range are left out.
     ///   - key: Of the random ones.
+    /// - Returns: The places.
     static func places(_ count: Int, of total: Int, always: [Int], key: UInt32) -> [Int] {
         guard count < total else { return Array(0..<max(total, 0)) }
         var chosen = Set(always.filter { (0..<total).contains($0) }.prefix(count))

@@ -59,6 +59,7 @@ package final class ReferenceInference {
     /// - Parameters:
     ///   - logits: The row, in float64.
     ///   - multiplicand: The coarsest that activations are rounded to.
+    /// - Returns: The largest error of a logit.
     package static func allowedError(_ logits: [Double], multiplicand: Multiplicand) -> Double {
         let fraction =
             switch multiplicand {

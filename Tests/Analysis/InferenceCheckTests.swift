@@ -73,7 +73,7 @@ extension InferenceFault {
     }
 
     @Test func whatIsWrongFirstIsToldWithItsPlace() throws {
-        let attention = try run(PlainInference(InferenceFault.maskAhead.step, fault: .maskAhead))
+        let attention = try run(PlainInference(InferenceFault.sequences.step, fault: .sequences))
         #expect(
             attention.detail?.hasPrefix(
                 "pass 0, layer 0, attention, row 0 (sequence 0, position 4), head 0, element 0, is ") == true)
