@@ -72,7 +72,7 @@ let package = Package(
         tests("NodeModel"),
         tests("Analysis", ["NodeModel"]),
         tests("HostProbe", ["NodeModel"]),
-        tests("ModelFiles", ["NodeModel"], fixtures: true),
+        tests("ModelFiles", ["NodeModel", "Analysis"], fixtures: true),
         tests("HwlocTopology", ["NodeModel"], fixtures: true),
         tests("EnergyMeters", ["NodeModel", "HostProbe"]),
         tests("NodeControls", ["NodeModel", "HostProbe"]),

@@ -1,4 +1,4 @@
-import NodeModel
+public import NodeModel
 
 /// A tensor of a model whose type and shape have been checked.
 public struct GGUFTensor: Sendable {
@@ -14,8 +14,9 @@ public struct GGUFTensor: Sendable {
     public let experts: Int
     /// Where the bytes lie within the file.
     public let range: Range<Int>
+    /// How the numbers are stored.
+    public let format: WeightFormat
     private let file: MappedFile
-    private let format: WeightFormat
 
     /// Takes a tensor of at most three dimensions, sizes of 1 not counted, and a supported type.
     init?(_ info: GGUFTensorInfo, in file: MappedFile) {
