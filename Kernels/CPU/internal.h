@@ -5,6 +5,7 @@
 #include "nodewatt_cpu.h"
 #include "nodewatt_gemm.h"
 #include "nodewatt_gemv.h"
+#include "nodewatt_model.h"
 #include "nodewatt_peak.h"
 
 /// Seeded data; see nw_fill.
@@ -70,25 +71,25 @@ typedef struct nw_gemm_kernel {
     void (*pack_b)(const void *b, int64_t ldb, int64_t depth, int columns, uint32_t *panel);
 } nw_gemm_kernel;
 
-/// The operations of a decode step.
-typedef struct nw_decode_kernels {
-    /// y[i] = or += row i of w (rows x columns 16-bit values) * x.
-    void (*multiply_bf16)(const uint16_t *w, int64_t rows, int64_t columns, const float *x, float *y, bool accumulate);
-    void (*multiply_f16)(const uint16_t *w, int64_t rows, int64_t columns, const float *x, float *y, bool accumulate);
+/// What is done to rows of activations beside products. Counts are multiples of 16 unless said otherwise.
+typedef struct nw_activation_kernels {
     /// The sum of squares.
     float (*squares)(const float *x, int64_t count);
     /// y = x * scale * gain.
     void (*scale)(const float *x, const float *gain, float scale, float *y, int64_t count);
-    /// One head of attention over `tokens` cache rows, `stride` values apart; `scores` holds tokens + 64 floats.
-    void (*attend_bf16)(const float *query, const uint16_t *keys, const uint16_t *values, int64_t stride,
-                        int64_t tokens, int dimension, float *scores, float *output);
-    void (*attend_f16)(const float *query, const uint16_t *keys, const uint16_t *values, int64_t stride,
-                       int64_t tokens, int dimension, float *scores, float *output);
     /// y = silu(gate) * up.
     void (*gate)(const float *gate, const float *up, float *y, int64_t count);
+    /// x = x * factor.
+    void (*stretch)(float *x, float factor, int64_t count);
+    /// One run of a softmax: scores become exp(score - top), the first `valid` of them; the others, up to a multiple of 16
+    /// from `count`, become 0. `top` and `sum` are of all runs so far, with -infinity and 0 before the first; returned is
+    /// what earlier runs have to be multiplied by.
+    float (*soften)(float *scores, int64_t valid, int64_t count, float *top, float *sum);
+    /// The largest of any number of values, of at least one that is no NaN.
+    float (*largest)(const float *x, int64_t count);
     /// Rounds to bf16 or f16 bits.
     void (*narrow)(bool half, const float *x, uint16_t *y, int64_t count);
-} nw_decode_kernels;
+} nw_activation_kernels;
 
 /// y[i] = row i of w (rows x columns, any numbers) * x. Weights lie in panels of `panel_rows` rows, the last one padded
 /// with zeros: element k of a panel's row r is its element k * panel_rows + r.
@@ -119,6 +120,63 @@ typedef struct nw_block_gemv_kernels {
     void (*q4_0)(const void *w, int64_t rows, int64_t blocks, const nw_quantised *x, float *y);
 } nw_block_gemv_kernels;
 
+/// Rows made ready to be multiplied, in tiles of as many as a kernel multiplies at a time.
+///
+/// A tile of n rows lies where its first row begins. It holds column by column what the n rows have of it: n f32, n pairs
+/// of bf16, or n times four bytes of blocks, behind which come n scales and then n offsets for each block.
+typedef struct nw_rows {
+    char *start;
+    /// Bytes of a row, a multiple of 64.
+    size_t row_bytes;
+    int64_t count;
+} nw_rows;
+
+/// The tile that a row is in: as many of `most` rows as there are, then smaller ones.
+static inline void nw_tile_of(int64_t row, int64_t count, int most, int64_t *first, int *size) {
+    static const int sizes[] = {12, 8, 6, 4, 3, 2, 1};
+    *first = row / most * most;
+    *size = most;
+    if (*first + most <= count) return;
+    for (int i = 0; i < 7; i++) {
+        if (sizes[i] > most || sizes[i] > count - *first) continue;
+        *size = sizes[i];
+        if (row < *first + *size) return;
+        *first += *size;
+        i--;
+    }
+}
+
+/// y (count x rows) = or += x (count rows) times the panels of a matrix (rows x columns), transposed.
+typedef struct nw_product {
+    const void *w;
+    /// Bytes from one panel to the next.
+    int64_t panel_stride;
+    int64_t rows, columns;
+    nw_rows x;
+    float *y;
+    /// Floats from one row of y to the next.
+    int64_t y_stride;
+    bool accumulate;
+} nw_product;
+
+/// Products with weights of one format, which lie in panels of `panel_rows` rows.
+typedef struct nw_multiply_kernel {
+    int panel_rows;
+    /// The most rows of x in a tile.
+    int tile_rows;
+    nw_multiplicand multiplicand;
+    /// Makes columns `first` to `end` - 1 of x ready as row `row`; both are multiples of 32, or the end of the row.
+    void (*prepare)(const float *x, int64_t columns, int64_t first, int64_t end, const nw_rows *to, int64_t row);
+    void (*run)(const nw_product *product);
+} nw_multiply_kernel;
+
+/// The bytes of a row made ready.
+static inline size_t nw_row_bytes(nw_multiplicand multiplicand, int64_t columns) {
+    size_t count = (size_t)columns;
+    size_t bytes = multiplicand == NW_AS_F32 ? 4 * count : multiplicand == NW_AS_BF16 ? 2 * count : count + count / 4;
+    return (bytes + 63) / 64 * 64;
+}
+
 /// The kernels of one instruction set. All work on one thread; what is split is split by the callers.
 ///
 /// A group that is NULL is taken from `base`, the next smaller instruction set; the smallest has all but `base`.
@@ -134,11 +192,12 @@ struct nw_isa {
     const nw_peak_kernel *peaks[NW_PEAK_KIND_COUNT];
     const nw_stream_kernels *streams;
     const nw_gemm_kernel *gemm[NW_GEMM_FORMAT_COUNT];
-    const nw_decode_kernels *decode;
+    const nw_activation_kernels *activations;
     const nw_gemv_kernels *gemv;
     const nw_block_gemv_kernels *block_panels;
     /// For panels of one row.
     const nw_block_gemv_kernels *block_rows;
+    const nw_multiply_kernel *multiply[NW_WEIGHT_FORMAT_COUNT];
 };
 
 // The kernels of a group: the instruction set's own, or those of the nearest base that has them.
@@ -149,7 +208,7 @@ struct nw_isa {
     }
 NW_GROUP(nw_fill_kernel, fill)
 NW_GROUP(const nw_stream_kernels, streams)
-NW_GROUP(const nw_decode_kernels, decode)
+NW_GROUP(const nw_activation_kernels, activations)
 NW_GROUP(const nw_gemv_kernels, gemv)
 NW_GROUP(const nw_block_gemv_kernels, block_panels)
 NW_GROUP(const nw_block_gemv_kernels, block_rows)
@@ -162,6 +221,11 @@ static inline const nw_peak_kernel *nw_isa_peak(const nw_isa *isa, nw_peak_kind 
 static inline const nw_gemm_kernel *nw_isa_gemm(const nw_isa *isa, nw_gemm_format format) {
     while (!isa->gemm[format]) isa = isa->base;
     return isa->gemm[format];
+}
+
+static inline const nw_multiply_kernel *nw_isa_multiply(const nw_isa *isa, nw_weight_format format) {
+    while (!isa->multiply[format]) isa = isa->base;
+    return isa->multiply[format];
 }
 
 #if defined(__x86_64__)
@@ -212,6 +276,12 @@ void nw_weights_fill(const nw_isa *isa, const nw_weight_layout *layout, nw_weigh
 /// Copies a panel's row `place` to or from the format's own layout.
 void nw_weights_load(const nw_weight_layout *layout, const uint8_t *panel, int place, uint8_t *row);
 void nw_weights_store(const nw_weight_layout *layout, uint8_t *panel, int place, const uint8_t *row);
+
+/// Makes a row of random weights as nw_gemv_fill says, in the format's own layout; room for 64 bytes more is needed.
+void nw_weights_make_row(const nw_isa *isa, nw_weight_format format, int64_t columns, const uint32_t *keys, int64_t row,
+                         uint8_t *to);
+/// The numbers of a row that lies in the format's own layout, at any address.
+void nw_weights_numbers(nw_weight_format format, int64_t columns, const uint8_t *row, float *to);
 
 static inline size_t nw_round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 

@@ -32,12 +32,14 @@ static bool supported(void) {
 #include "peak_kernels.h"
 #include "stream_kernels.h"
 #include "gemm_kernels.h"
-#include "decode_kernels.h"
+#include "activation_kernels.h"
 #include "gemv_kernels.h"
+#include "multiply_kernels.h"
 #include "quantise.h"
 #include "block_row_kernels.h"
 #include "bytes_512.h"
 #include "block_panel_kernels.h"
+#include "block_multiply_kernels.h"
 #pragma clang attribute pop
 #include "isa_table.h"
 #endif

@@ -19,6 +19,7 @@ static bool supported(void) { return nw_isa_avx512_vnni.supported() && __builtin
 #pragma clang attribute push(__attribute__((target(NW_FEATURES))), apply_to = function)
 #include "vectors.h"
 #include "gemm_dot.h"
+#include "pairs_multiply_kernels.h"
 #pragma clang attribute pop
 
 const nw_isa nw_isa_avx512_bf16 = {
@@ -29,5 +30,6 @@ const nw_isa nw_isa_avx512_bf16 = {
     .base = &nw_isa_avx512_vnni,
     .peaks = {[NW_PEAK_BF16] = &bf16_pairs_peak_kernel},
     .gemm = {[NW_GEMM_BF16] = &bf16_gemm},
+    .multiply = {[NW_WEIGHT_BF16] = &bf16_pairs_multiply_kernel},
 };
 #endif

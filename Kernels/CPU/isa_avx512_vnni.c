@@ -23,6 +23,7 @@ static bool supported(void) { return nw_isa_avx512.supported() && __builtin_cpu_
 #include "quantise.h"
 #include "bytes_512.h"
 #include "block_panel_kernels.h"
+#include "block_multiply_kernels.h"
 #pragma clang attribute pop
 
 const nw_isa nw_isa_avx512_vnni = {
@@ -34,5 +35,6 @@ const nw_isa nw_isa_avx512_vnni = {
     .peaks = {[NW_PEAK_I8] = &u8_quads_peak_kernel},
     .gemm = {[NW_GEMM_S8] = &s8_gemm, [NW_GEMM_U8] = &u8_gemm},
     .block_panels = &block_panel_kernels,
+    .multiply = {[NW_WEIGHT_Q8_0] = &q8_0_multiply_kernel, [NW_WEIGHT_Q4_0] = &q4_0_multiply_kernel},
 };
 #endif

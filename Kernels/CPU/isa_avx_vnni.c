@@ -28,6 +28,7 @@ static bool supported(void) { return nw_isa_avx2.supported() && __builtin_cpu_su
 #include "quantise.h"
 #include "bytes_256.h"
 #include "block_panel_kernels.h"
+#include "block_multiply_kernels.h"
 #pragma clang attribute pop
 
 const nw_isa nw_isa_avx_vnni = {
@@ -39,5 +40,6 @@ const nw_isa nw_isa_avx_vnni = {
     .peaks = {[NW_PEAK_I8] = &u8_quads_peak_kernel},
     .gemm = {[NW_GEMM_S8] = &s8_gemm, [NW_GEMM_U8] = &u8_gemm},
     .block_panels = &block_panel_kernels,
+    .multiply = {[NW_WEIGHT_Q8_0] = &q8_0_multiply_kernel, [NW_WEIGHT_Q4_0] = &q4_0_multiply_kernel},
 };
 #endif

@@ -28,9 +28,11 @@ static bool supported(void) { return true; }
 #include "peak_kernels.h"
 #include "stream_kernels.h"
 #include "gemm_kernels.h"
-#include "decode_kernels.h"
+#include "activation_kernels.h"
 #include "gemv_kernels.h"
+#include "multiply_kernels.h"
 #include "quantise.h"
 #include "block_row_kernels.h"
+#include "row_multiply_kernels.h"
 #include "isa_table.h"
 #endif

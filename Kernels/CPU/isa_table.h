@@ -6,14 +6,13 @@ static const nw_stream_kernels stream_kernels = {
     .triad = triad,
     .triad_past_caches = triad_past_caches,
 };
-static const nw_decode_kernels decode_kernels = {
-    .multiply_bf16 = multiply_bf16,
-    .multiply_f16 = multiply_f16,
+static const nw_activation_kernels activation_kernels = {
     .squares = squares,
     .scale = scale,
-    .attend_bf16 = attend_bf16,
-    .attend_f16 = attend_f16,
     .gate = gate,
+    .stretch = stretch,
+    .soften = soften,
+    .largest = largest,
     .narrow = narrow,
 };
 const nw_isa NW_TABLE = {
@@ -30,8 +29,13 @@ const nw_isa NW_TABLE = {
              [NW_GEMM_BF16] = &bf16_gemm,
              [NW_GEMM_S8] = &s8_gemm,
              [NW_GEMM_U8] = &u8_gemm},
-    .decode = &decode_kernels,
+    .activations = &activation_kernels,
     .gemv = &gemv_kernels,
     .block_panels = &block_panel_kernels,
     .block_rows = &block_row_kernels,
+    .multiply = {[NW_WEIGHT_F32] = &f32_multiply_kernel,
+                 [NW_WEIGHT_F16] = &f16_multiply_kernel,
+                 [NW_WEIGHT_BF16] = &bf16_multiply_kernel,
+                 [NW_WEIGHT_Q8_0] = &q8_0_multiply_kernel,
+                 [NW_WEIGHT_Q4_0] = &q4_0_multiply_kernel},
 };

@@ -41,3 +41,22 @@ NW_INLINE void quantise_blocks(int32_t shift, const float *x, int64_t first, int
         to->offsets[b] = -shift * sum;
     }
 }
+
+/// Quantises the blocks of columns `first` to `end` - 1 of a row into its place in a tile; see nw_rows.
+NW_INLINE void prepare_blocks(int32_t shift, int most, const float *x, int64_t columns, int64_t first, int64_t end,
+                              const nw_rows *to, int64_t row) {
+    const int64_t blocks = columns / block_length;
+    int64_t start;
+    int size;
+    nw_tile_of(row, to->count, most, &start, &size);
+    char *tile = to->start + (size_t)start * to->row_bytes;
+    float *scales = (float *)(tile + size * columns) + (row - start);
+    int32_t *offsets = (int32_t *)scales + size * blocks;
+    for (int64_t b = first / block_length; b < end / block_length; b++) {
+        _Alignas(64) int8_t values[block_length];
+        nw_quantised block = {values, scales + b * size, offsets + b * size};
+        quantise_blocks(shift, x + b * block_length, 0, 1, &block);
+        for (int64_t i = 0; i < block_length; i += 4)
+            __builtin_memcpy(tile + ((b * block_length + i) * size + 4 * (row - start)), values + i, 4);
+    }
+}

@@ -52,7 +52,7 @@ void nw_weights_store(const nw_weight_layout *layout, uint8_t *panel, int place,
 static void make_small_halves(const nw_isa *isa, bool half, uint32_t key, uint32_t first, size_t count, uint8_t *to) {
     _Alignas(64) float numbers[chunk];
     nw_isa_fill(isa)(numbers, NW_FILL_SMALL_INTEGER_F32, key, first, count);
-    nw_isa_decode(isa)->narrow(half, numbers, (uint16_t *)to, (int64_t)count);
+    nw_isa_activations(isa)->narrow(half, numbers, (uint16_t *)to, (int64_t)count);
 }
 
 /// Blocks of `bytes` bytes of weights, behind their scales.
@@ -99,5 +99,62 @@ void nw_weights_fill(const nw_isa *isa, const nw_weight_layout *layout, nw_weigh
         size_t count = columns - done < chunk ? columns - done : chunk;
         make_part(isa, layout->format, data, keys, (uint64_t)row * columns + done, count, part);
         copy_part(to_panel, layout, panel, (size_t)place, done, count, part);
+    }
+}
+
+void nw_weights_make_row(const nw_isa *isa, nw_weight_format format, int64_t columns, const uint32_t *keys, int64_t row,
+                         uint8_t *to) {
+    size_t count = (size_t)columns;
+    for (size_t done = 0; done < count; done += chunk) {
+        size_t part = count - done < chunk ? count - done : chunk;
+        make_part(isa, format, NW_WEIGHTS_RANDOM, keys, (uint64_t)row * count + done, part,
+                  to + nw_gemv_row_bytes(format, (int64_t)done));
+    }
+}
+
+// ---- Numbers ---------------------------------------------------------------------------------------------------
+
+static float f32_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static uint16_t half_at(const uint8_t *bytes) {
+    uint16_t bits;
+    memcpy(&bits, bytes, sizeof bits);
+    return bits;
+}
+
+/// Exact; infinities do not occur. The exponent moves by a multiplication, which also makes subnormal numbers normal.
+static float f16_number(uint16_t bits) {
+    float magnitude = f32_of((uint32_t)(bits & 0x7fff) << 13) * 0x1p112f;
+    return bits & 0x8000 ? -magnitude : magnitude;
+}
+
+static void block_numbers(bool eight_bits, const uint8_t *block, float *to) {
+    float scale = f16_number(half_at(block));
+    const uint8_t *q = block + 2;
+    for (int i = 0; i < block_length; i++) {
+        int nibble = i < block_length / 2 ? q[i % 16] & 15 : q[i % 16] >> 4;
+        to[i] = scale * (float)(eight_bits ? (int8_t)q[i] : nibble - 8);
+    }
+}
+
+void nw_weights_numbers(nw_weight_format format, int64_t columns, const uint8_t *row, float *to) {
+    switch (format) {
+    case NW_WEIGHT_F32: memcpy(to, row, (size_t)columns * 4); break;
+    case NW_WEIGHT_F16:
+        for (int64_t i = 0; i < columns; i++) to[i] = f16_number(half_at(row + 2 * i));
+        break;
+    case NW_WEIGHT_BF16:
+        for (int64_t i = 0; i < columns; i++) to[i] = f32_of((uint32_t)half_at(row + 2 * i) << 16);
+        break;
+    case NW_WEIGHT_Q8_0:
+    case NW_WEIGHT_Q4_0:
+        for (int64_t b = 0; b < columns / block_length; b++)
+            block_numbers(format == NW_WEIGHT_Q8_0, row + nw_gemv_row_bytes(format, b * block_length),
+                          to + b * block_length);
+        break;
     }
 }

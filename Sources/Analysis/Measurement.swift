@@ -6,6 +6,8 @@ public struct Measurement: Hashable, Sendable {
     public var work: Work
     /// Seconds of one repetition, one value per batch.
     public var samples: [Seconds]
+    /// Of an LLM the times of its tokens, of all batches; see ``NodeModel/TimedBatch/latencies``.
+    public var latencies: [Seconds] = []
     /// Seconds of one repetition of the fastest batch right after idling.
     public var burst: Seconds?
     /// Repetitions in a batch.

@@ -103,6 +103,9 @@ public enum TrialDerivation {
         }
         record.tokensPerSecond = measurement.work.tokens.map { $0 / median }
         record.latencySeconds = measurement.work.hops.map { median / $0 }
+        let latencies = Percentiles(measurement.latencies.map(\.rawValue))
+        if record.phase == InferencePhase.prefill.rawValue { record.timeToFirstTokenSeconds = latencies }
+        if record.phase == InferencePhase.decode.rawValue { record.timePerOutputTokenSeconds = latencies }
     }
 
     private static func addEnergy(to record: inout TrialRecord, _ measurement: Measurement) {
@@ -133,10 +136,39 @@ public enum TrialDerivation {
             {
                 record.fractionOfPeak = rate / peak
             }
-        case .gemv, .softmax, .rmsnorm, .attention, .llm:
+        case .llm: addRoofline(to: &record, ceilings)
+        case .gemv, .softmax, .rmsnorm, .attention:
             if let rate = record.bytesPerSecond, let peak = ceilings.bytesPerSecond {
                 record.fractionOfPeak = rate / peak
             }
+        }
+    }
+
+    /// A pass can be no faster than its bytes at the read bandwidth, nor than its operations at the peak; the later of the
+    /// two is the limit, and what it leaves of the measured time the fraction.
+    ///
+    /// Without the peak a prompt's limit is not known: it may be either.
+    private static func addRoofline(to record: inout TrialRecord, _ ceilings: DeviceCeilings) {
+        guard let seconds = record.medianSeconds, let bytes = record.bytes, let flops = record.flops,
+            let bandwidth = ceilings.bytesPerSecond, seconds > 0
+        else { return }
+        let peak = record.precision.flatMap { ceilings.peak(of: computed($0)) }
+        let reading = bytes / bandwidth.rawValue
+        let computing = peak.map { flops.rawValue / $0.rawValue }
+        if let computing {
+            record.rooflineLimit = computing > reading ? .compute : .memory
+            record.fractionOfPeak = max(computing, reading) / seconds
+        } else if record.phase == InferencePhase.decode.rawValue, record.batch == 1 {
+            (record.rooflineLimit, record.fractionOfPeak) = (.memory, reading / seconds)
+        }
+    }
+
+    /// The format a model's products are computed in: weights in blocks meet activations of eight bits.
+    private static func computed(_ weights: Precision) -> Precision {
+        switch weights {
+        case .q8, .q4: .i8
+        case .f16: .f32
+        default: weights
         }
     }
 

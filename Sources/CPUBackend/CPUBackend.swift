@@ -1,3 +1,4 @@
+import Analysis
 import CPUKernels
 public import NodeModel
 
@@ -111,28 +112,24 @@ public final class CPUBackend: ComputeBackend {
             let rotated = GEMVWorkload.rotatedBytes(topology, memory)
             try memory.require(GEMVWorkload.bytesNeeded(shape, format, rotatedBytes: rotated))
             return try GEMVWorkload(context(), shape: shape, format: format, rotatedBytes: rotated)
-        case .decode(let step) where step.weights == .bf16 || step.weights == .f16:
-            try Self.validate(step)
-            try memory.require(DecodeWorkload.bytesNeeded(step))
-            return try DecodeWorkload(context(), program: DecodeProgram(step))
-        case .decode(let step):
-            throw TrialFailure(.unsupported, "weights must be bf16 or f16, not \(step.weights.rawValue)")
+        case .inference(let step):
+            return try InferenceWorkload(step, model: model(of: step, memory, context()))
         case .transfer, .launch, .softmax, .rmsnorm, .attention:
             throw TrialFailure(
                 .unsupported, "\(plan.workload.name.rawValue) is of OpenCL devices; the native kernels have none")
         }
     }
 
-    /// Refuses a model whose figures do not fit together as a status of the row.
-    private static func validate(_ step: DecodeStep) throws {
-        do {
-            try step.model.validate(source: step.model.name)
-        } catch let error as InputError {
-            throw TrialFailure(.unsupported, error.description)
-        }
-        guard (0...1 << 20).contains(step.contextTokens) else {
-            throw TrialFailure(.unsupported, "a context of \(step.contextTokens) tokens is not in 0...1048576")
-        }
+    /// The weights of a step, refused where the step or the memory it needs does not fit.
+    private func model(of step: InferenceStep, _ memory: MemoryGuard, _ context: KernelContext) throws -> LoadedModel {
+        try step.requireComputable()
+        let weights = SeededModelWeights(step.model, format: step.weights, seed: context.seed)
+        let threads = context.team.threads.count
+        try memory.require(
+            LoadedModel.bytesNeeded(weights, isa: context.isa, threads: threads)
+                + InferencePreparation.bytesNeeded(
+                    step, formats: LoadedModel.formats(weights), threads: threads))
+        return try LoadedModel(context, weights)
     }
 
     /// The threads that touch the memory first where a plan names them.

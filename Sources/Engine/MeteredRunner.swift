@@ -133,6 +133,8 @@ public struct MeteredRunner {
         var rule = PrecisionRule(
             minimumTime: min(plan.minimumWindow, plan.budget), budget: max(plan.budget, plan.minimumWindow))
         var samples: [Seconds] = []
+        var latencies: [Seconds] = []
+        var batches = 0
         var first: MonotonicInstant?
         var stop: StopReason?
         let clockBefore = prepared.measuredClock()
@@ -143,8 +145,11 @@ public struct MeteredRunner {
                 let batch = try prepared.run(repetitions: repetitions)
                 first = first ?? batch.start
                 conditions.sample()
-                samples.append(batch.secondsPerRepetition)
-                rule.add(batch.secondsPerRepetition, elapsed: batch.end.since(first ?? batch.start))
+                let parts = batch.samples ?? [batch.secondsPerRepetition]
+                samples += parts
+                latencies += batch.latencies ?? []
+                batches += 1
+                for part in parts { rule.add(part, elapsed: batch.end.since(first ?? batch.start)) }
                 stop = rule.verdict
                 try report(.measuring, samples: samples.count, latest: samples.last, work: prepared.work)
             }
@@ -157,10 +162,12 @@ public struct MeteredRunner {
         var observed = conditions.end()
         observed.measuredClockBefore = clockBefore
         observed.measuredClockAfter = prepared.measuredClock()
-        return Measurement(
+        var measurement = Measurement(
             work: prepared.work, samples: samples, repetitionsPerBatch: repetitions,
-            windowRepetitions: repetitions * samples.count, energy: energy, conditions: observed,
+            windowRepetitions: repetitions * batches, energy: energy, conditions: observed,
             verification: Verification(passed: false, method: "not yet", worst: .infinity), stop: stop ?? .outOfTime,
             notes: prepared.notes)
+        measurement.latencies = latencies
+        return measurement
     }
 }

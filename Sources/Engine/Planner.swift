@@ -14,7 +14,7 @@ public struct Planner {
     /// - Parameters:
     ///   - suite: Sizes and times.
     ///   - selection: What the user wants instead.
-    ///   - model: The model of the decode step.
+    ///   - model: The model of the language-model rows.
     ///   - topology: The running machine.
     ///   - minimumWindow: The shortest energy window the meters resolve.
     ///   - productModels: The models of the suite's products of few rows, in their order.
@@ -104,7 +104,7 @@ public struct Planner {
         }
         let last: [Workload] =
             gemvFormats(of: device).flatMap { format in gemvShapes.map { .gemv($0, format) } }
-            + (native ? namedDeviceRows(of: device) : ownRows(of: device)) + decodeSteps.map { .decode($0) }
+            + (native ? namedDeviceRows(of: device) : ownRows(of: device)) + inferenceSteps.map { .inference($0) }
         return (first + engine).map { Candidate(workload: $0) } + (native ? modelProducts : [])
             + last.map { Candidate(workload: $0) }
     }
@@ -172,17 +172,37 @@ public struct Planner {
         return asked(of: .gemv) { WeightFormat($0) != nil } ?? usual.map(\.precision)
     }
 
-    private var decodeSteps: [DecodeStep] {
-        let contexts = selection.contextTokens.map { [$0] } ?? suite.contextTokens
+    /// For each format the prompt, and then what is generated behind it, for each number of sequences.
+    private var inferenceSteps: [InferenceStep] {
+        let wanted = selection.inference
+        let prompts = wanted.prompt.map { [$0] } ?? suite.promptTokens
+        let batches = wanted.batches.isEmpty ? suite.batches : wanted.batches
         return weightFormats.flatMap { format in
-            contexts.map { DecodeStep(model: model, weights: format, contextTokens: $0) }
+            prompts.flatMap { prompt in
+                let prefill = inferenceSteps(
+                    .prefill, format, wanted.batches.isEmpty ? [1] : batches, prompt, wanted.context ?? 0)
+                let decode = inferenceSteps(
+                    .decode, format, batches, wanted.generate ?? suite.generatedTokens, (wanted.context ?? 0) + prompt)
+                return (wanted.phase != .decode ? prefill : []) + (wanted.phase != .prefill ? decode : [])
+            }
+        }
+    }
+
+    private func inferenceSteps(
+        _ phase: InferencePhase, _ format: WeightFormat, _ batches: [Int], _ tokens: Int, _ context: Int
+    ) -> [InferenceStep] {
+        guard tokens > 0 else { return [] }
+        return batches.map {
+            InferenceStep(
+                model: model, weights: format, phase: phase, batch: $0, tokens: tokens, contextTokens: context)
         }
     }
 
     /// The weights' formats: the one asked for, else those of the formats asked for that weights can have.
-    private var weightFormats: [Precision] {
-        if let quantization = selection.quantization { return [quantization.precision] }
-        return asked(of: .llm) { [.bf16, .f16].contains($0) } ?? suite.weightFormats
+    private var weightFormats: [WeightFormat] {
+        if let quantization = selection.quantization { return [quantization] }
+        return asked(of: .llm) { WeightFormat($0).map { $0 != .f32 } ?? false }?.compactMap(WeightFormat.init)
+            ?? suite.weightFormats
     }
 
     /// At least four times all last-level caches, and a gibibyte where memory allows: what STREAM asks for.
@@ -197,8 +217,8 @@ public struct Planner {
 
     /// A step that left parts of the model out would be faster than the model is.
     private func refusal(of workload: Workload) -> String? {
-        guard case .decode(let step) = workload else { return nil }
-        return step.unsupportedReason
+        guard case .inference(let step) = workload else { return nil }
+        return step.model.unsupportedReason
     }
 
     private func caveat(of workload: Workload, on device: Device) -> String? {

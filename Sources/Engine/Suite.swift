@@ -44,15 +44,19 @@ public struct Suite: Hashable, Sendable {
     public var gemvShapes: [GEMVShape] = []
     /// The formats of their weights.
     public var gemvFormats: [WeightFormat] = WeightFormat.common
-    /// Tokens in the cache before each decode step.
-    public var contextTokens: [Int]
-    /// Formats of the decode step's weights.
-    public var weightFormats: [Precision]
+    /// Tokens of the prompts of the language model.
+    public var promptTokens: [Int]
+    /// Tokens generated behind each.
+    public var generatedTokens = 16
+    /// Sequences that generate side by side.
+    public var batches = [1]
+    /// Formats of the language model's weights.
+    public var weightFormats: [WeightFormat]
     /// The memory rows beside the read of DRAM, which every suite has.
     public var memory: [MemoryRow]
     /// How much of the matrix of NUMA nodes is measured.
     public var numa: NUMAMatrix
-    /// The model of the decode step, by its name in `Profiles/models`.
+    /// The model of the language-model rows, by its name in `Profiles/models`.
     public var model: String
     /// The longest measured part of a trial.
     public var budget: Seconds
@@ -98,7 +102,7 @@ public struct Suite: Hashable, Sendable {
     /// The suites there are.
     public static let all: [SuiteName: Suite] = [
         .quick: Suite(
-            name: .quick, cpuMatrixEdges: [2_048], acceleratorMatrixEdges: [4_096], contextTokens: [128],
+            name: .quick, cpuMatrixEdges: [2_048], acceleratorMatrixEdges: [4_096], promptTokens: [128],
             weightFormats: [.bf16], memory: [], numa: .none, model: "tinyllama-1.1b", budget: Seconds(3.5),
             minimumTime: Seconds(2.5),
             idleTime: Seconds(2), tuningTime: Seconds(6)),
@@ -106,7 +110,8 @@ public struct Suite: Hashable, Sendable {
             name: .standard, cpuMatrixEdges: [1_024, 2_048, 4_096], acceleratorMatrixEdges: [2_048, 4_096, 8_192],
             cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8], engineFormats: EngineFormat.all,
             modelProducts: [ModelProducts(model: "llama-3.1-8b", projections: [.gateUp], tokens: [1, 16])],
-            gemvShapes: [.common], contextTokens: [128, 1_024], weightFormats: [.bf16, .f16], memory: usualMemory,
+            gemvShapes: [.common], promptTokens: [128, 1_024], generatedTokens: 32, batches: [1, 8],
+            weightFormats: WeightFormat.common, memory: usualMemory,
             numa: .firstNode,
             model: "tinyllama-1.1b", budget: Seconds(10), minimumTime: Seconds(6), idleTime: Seconds(5)),
         .full: Suite(
@@ -114,8 +119,9 @@ public struct Suite: Hashable, Sendable {
             acceleratorMatrixEdges: [1_024, 2_048, 4_096, 8_192, 16_384],
             cpuPeaks: allFormats, cpuFormats: [.f32, .bf16, .f16, .i8], engineFormats: EngineFormat.all,
             modelProducts: allModelProducts, scales: true,
-            gemvShapes: modelMatrices, gemvFormats: WeightFormat.allCases, contextTokens: [128, 1_024, 2_047],
-            weightFormats: [.bf16, .f16], memory: allMemory, numa: .all, model: "tinyllama-1.1b", budget: Seconds(30),
+            gemvShapes: modelMatrices, gemvFormats: WeightFormat.allCases, promptTokens: [128, 1_024, 2_016],
+            generatedTokens: 32, batches: [1, 2, 4, 8, 16, 32], weightFormats: WeightFormat.common, memory: allMemory,
+            numa: .all, model: "tinyllama-1.1b", budget: Seconds(30),
             minimumTime: Seconds(20),
             idleTime: Seconds(10)),
     ]

@@ -1,5 +1,30 @@
 public import NodeModel
 
+/// What the user wants to know of a language model, where the suite is not to decide.
+public struct InferenceSelection: Hashable, Sendable {
+    /// Tokens of each prompt.
+    public var prompt: Int?
+    /// Tokens generated behind each prompt.
+    public var generate: Int?
+    /// Tokens in the cache before the prompt.
+    public var context: Int?
+    /// Numbers of sequences side by side; empty for the suite's.
+    public var batches: [Int]
+    /// The only phase that is measured; `nil` for both.
+    public var phase: InferencePhase?
+
+    /// Creates a selection; everything defaults to the suite's choice.
+    public init(
+        prompt: Int? = nil, generate: Int? = nil, context: Int? = nil, batches: [Int] = [], phase: InferencePhase? = nil
+    ) {
+        self.prompt = prompt
+        self.generate = generate
+        self.context = context
+        self.batches = batches
+        self.phase = phase
+    }
+}
+
 /// What the user wants measured, where the suite is not to decide.
 public struct TrialSelection: Hashable, Sendable {
     /// Workloads to run; empty for all.
@@ -12,8 +37,8 @@ public struct TrialSelection: Hashable, Sendable {
     public var gemvShape: GEMVShape?
     /// The format of weights, of an LLM's and of a matrix that multiplies a vector, in place of the suite's.
     public var quantization: WeightFormat?
-    /// Tokens in the cache, in place of the suite's.
-    public var contextTokens: Int?
+    /// What is measured of language models, in place of the suite's.
+    public var inference: InferenceSelection
     /// How many threads CPU trials use, in place of one per core.
     public var threads: Int?
     /// Whether CPU trials use every hardware thread of a core.
@@ -30,7 +55,9 @@ public struct TrialSelection: Hashable, Sendable {
     /// Creates a selection; everything defaults to the suite's choice.
     public init(
         workloads: [WorkloadName] = [], precisions: [Precision] = [], shape: GEMMShape? = nil,
-        gemvShape: GEMVShape? = nil, quantization: WeightFormat? = nil, contextTokens: Int? = nil, threads: Int? = nil,
+        gemvShape: GEMVShape? = nil, quantization: WeightFormat? = nil,
+        inference: InferenceSelection = InferenceSelection(),
+        threads: Int? = nil,
         memory: MemorySelection = MemorySelection()
     ) {
         self.memory = memory
@@ -39,7 +66,7 @@ public struct TrialSelection: Hashable, Sendable {
         self.shape = shape
         self.gemvShape = gemvShape
         self.quantization = quantization
-        self.contextTokens = contextTokens
+        self.inference = inference
         self.threads = threads
     }
 }

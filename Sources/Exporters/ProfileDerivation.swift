@@ -64,6 +64,7 @@ extension Capability {
     fileprivate func measuresTheSame(as other: Capability) -> Bool {
         name == other.name && precision == other.precision && shape == other.shape && model == other.model
             && quantization == other.quantization && batch == other.batch && contextTokens == other.contextTokens
+            && newTokens == other.newTokens
     }
 
     /// The figure of a trial; `nil` when the trial has no rate, or is of a kind that profiles do not hold.
@@ -76,6 +77,7 @@ extension Capability {
         quantization = trial.quantization
         batch = trial.batch
         contextTokens = trial.contextTokens
+        newTokens = trial.newTokens
         fractionOfPeak = trial.fractionOfPeak
         disturbances = trial.disturbances
         currency = trial.currency
@@ -89,7 +91,10 @@ extension Capability {
         case .latency, .transfer, .launch, .softmax, .rmsnorm, .attention: nil
         case .gemm: trial.flopsPerSecond.map { (.gemmFlopsPerSecond, $0.rawValue) }
         case .gemv: trial.bytesPerSecond.map { (.gemvBytesPerSecond, $0.rawValue) }
-        case .llm: trial.phase == "decode" ? trial.tokensPerSecond.map { (.decodeTokensPerSecond, $0) } : nil
+        case .llm:
+            trial.tokensPerSecond.map {
+                (trial.phase == "decode" ? .decodeTokensPerSecond : .prefillTokensPerSecond, $0)
+            }
         }
     }
 

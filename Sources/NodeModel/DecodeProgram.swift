@@ -1,3 +1,20 @@
+/// One decode step: a single new token for each sequence of the batch.
+public struct DecodeStep: Hashable, Codable, Sendable {
+    /// The model whose shape is used.
+    public var model: ModelShape
+    /// The format of the weights and of the key-value cache: ``Precision/bf16`` or ``Precision/f16``.
+    public var weights: Precision
+    /// Tokens already in the key-value cache; the new token attends to these and to itself.
+    public var contextTokens: Int
+
+    /// Creates a step for one sequence.
+    public init(model: ModelShape, weights: Precision, contextTokens: Int) {
+        self.model = model
+        self.weights = weights
+        self.contextTokens = contextTokens
+    }
+}
+
 /// The buffers of activations a decode step works on, all f32.
 public enum ActivationBuffer: String, Hashable, Codable, Sendable, CaseIterable {
     /// The residual stream, `hidden` values.

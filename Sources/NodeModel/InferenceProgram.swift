@@ -52,7 +52,7 @@ public enum InferenceOperation: Hashable, Codable, Sendable {
     /// Attention of the rotated queries over the layer's cache, each over positions up to its own.
     case attend(layer: Int)
     /// `gated = silu(gate) · up`.
-    case gate
+    case gate(layer: Int)
     /// Chooses each row's experts and their weights from ``InferenceBuffer/router``: the largest of the softmax over all
     /// (the first of equals), made to sum up to 1 where the model does so.
     case route(layer: Int)
@@ -97,7 +97,7 @@ public struct InferenceProgram: Hashable, Sendable {
     private static func feedForward(_ layer: Int) -> [InferenceOperation] {
         [
             .multiply(.gateUp(layer: layer), input: .normalised, output: .gateUp, accumulate: false),
-            .gate,
+            .gate(layer: layer),
             .multiply(.down(layer: layer), input: .gated, output: .residual, accumulate: true),
         ]
     }
@@ -105,7 +105,8 @@ public struct InferenceProgram: Hashable, Sendable {
     private static func experts(_ layer: Int) -> [InferenceOperation] {
         [
             .multiply(.router(layer: layer), input: .normalised, output: .router, accumulate: false),
-            .route(layer: layer), .visitGateUp(layer: layer), .gate, .visitDown(layer: layer), .combine(layer: layer),
+            .route(layer: layer), .visitGateUp(layer: layer), .gate(layer: layer), .visitDown(layer: layer),
+            .combine(layer: layer),
         ]
     }
 

@@ -145,3 +145,29 @@ public struct InferencePass: Hashable, Codable, Sendable {
         (firstSequence + row / tokens, contextTokens + row % tokens)
     }
 }
+
+extension InferenceStep {
+    /// Refuses what cannot be computed, as a status of the row.
+    ///
+    /// - Throws: ``TrialFailure`` with the status `unsupported`.
+    package func requireComputable() throws {
+        do {
+            try model.validate(source: model.name)
+        } catch let error as InputError {
+            throw TrialFailure(.unsupported, error.description)
+        }
+        if let reason = model.unsupportedReason { throw TrialFailure(.unsupported, reason) }
+        for (name, value, range) in [
+            ("batch", batch, 1...4_096), ("new tokens", tokens, 1...1 << 20), ("context", contextTokens, 0...1 << 20),
+        ] where !range.contains(value) {
+            throw TrialFailure(.unsupported, "\(name): \(value) is not in \(range)")
+        }
+        for (name, width) in [
+            ("hidden", model.hidden), ("feed_forward", model.feedForwardWidth), ("all heads", model.queryWidth),
+        ] where weights.isBlocked && !width.isMultiple(of: WeightFormat.blockLength) {
+            throw TrialFailure(
+                .unsupported,
+                "\(name): \(width) is no multiple of \(WeightFormat.blockLength), the block of \(weights.rawValue)")
+        }
+    }
+}

@@ -191,6 +191,11 @@ public struct ModelShape: Hashable, Codable, Sendable {
     /// Parameters that a token meets: the publisher's count where it is told, else ``matrixParametersPerToken``.
     public var parametersPerToken: Int { activeParameters ?? matrixParametersPerToken }
 
+    /// Whether it is dense, without biases and head norms, and its neighbours are rotated together by plain frequencies.
+    package var isPlain: Bool {
+        experts == nil && !hasQueryKeyValueBias && !hasQueryKeyNorm && rotaryPairs != .halves && rotaryScaling == nil
+    }
+
     /// Whether queries, keys and values have biases.
     public var hasQueryKeyValueBias: Bool { queryKeyValueBias ?? false }
     /// Whether each head's query and key pass a norm of their own.

@@ -46,6 +46,8 @@ public enum CapabilityName: String, Codable, Sendable, CaseIterable {
     case gemmFlopsPerSecond = "gemm_flops_per_second"
     /// Bytes of weights in matrix times vector.
     case gemvBytesPerSecond = "gemv_bytes_per_second"
+    /// Tokens of an LLM's prefill phase.
+    case prefillTokensPerSecond = "prefill_tokens_per_second"
     /// Tokens of an LLM's decode phase.
     case decodeTokensPerSecond = "decode_tokens_per_second"
 }
@@ -66,6 +68,8 @@ public struct Capability: Hashable, Codable, Sendable {
     @ExplicitNull public var batch: Int?
     /// Tokens in the key-value cache, for LLM figures.
     @ExplicitNull public var contextTokens: Int?
+    /// New tokens of each sequence, for LLM figures.
+    @ExplicitNull public var newTokens: Int?
     /// The rate, in the unit of ``name``.
     public var measured: ProfileValue
     /// Whether the result was verified in the session; always so for figures derived from a session.

@@ -70,6 +70,8 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     /// The rate as a fraction of the measured ceiling of the same device: peak for compute, read bandwidth for the
     /// rest.
     @ExplicitNull public var fractionOfPeak: Double?
+    /// Which ceiling an LLM's fraction is of.
+    @ExplicitNull public var rooflineLimit: RooflineLimit?
     /// Whether the result was verified in this run.
     public var verified: Bool = false
     /// How it was verified.
@@ -106,8 +108,14 @@ public struct TrialRecord: Hashable, Codable, Sendable {
     @ExplicitNull public var phase: String?
     /// Sequences computed together, for LLM trials.
     @ExplicitNull public var batch: Int?
-    /// Tokens in the key-value cache, for LLM trials.
+    /// Tokens in the key-value cache before, for LLM trials.
     @ExplicitNull public var contextTokens: Int?
+    /// New tokens of each sequence: the prompt's, or those generated; for LLM trials.
+    @ExplicitNull public var newTokens: Int?
+    /// Of prefill the times to the first token of a prompt, for LLM trials.
+    @ExplicitNull public var timeToFirstTokenSeconds: Percentiles?
+    /// Of decode the times from one token of a sequence to the next, for LLM trials.
+    @ExplicitNull public var timePerOutputTokenSeconds: Percentiles?
     /// Tokens per second at the median.
     @ExplicitNull public var tokensPerSecond: Double?
     /// Gross joules per token.
@@ -155,12 +163,13 @@ public struct TrialRecord: Hashable, Codable, Sendable {
         _workingSetBytes = ExplicitNull(wrappedValue: plan.workload.workingSetBytes)
         _numaNode = ExplicitNull(wrappedValue: plan.workload.placement?.computeNode)
         _memoryNumaNode = ExplicitNull(wrappedValue: plan.workload.placement?.memoryNode)
-        if case .decode(let step) = plan.workload {
+        if case .inference(let step) = plan.workload {
             _model = ExplicitNull(wrappedValue: step.model.name)
-            _quantization = ExplicitNull(wrappedValue: step.weights)
-            _phase = ExplicitNull(wrappedValue: "decode")
-            _batch = ExplicitNull(wrappedValue: 1)
+            _quantization = ExplicitNull(wrappedValue: step.weights.precision)
+            _phase = ExplicitNull(wrappedValue: step.phase.rawValue)
+            _batch = ExplicitNull(wrappedValue: step.batch)
             _contextTokens = ExplicitNull(wrappedValue: step.contextTokens)
+            _newTokens = ExplicitNull(wrappedValue: step.tokens)
         }
     }
 }

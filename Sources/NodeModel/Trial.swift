@@ -86,6 +86,11 @@ public struct TimedBatch: Hashable, Codable, Sendable {
     public var end: MonotonicInstant
     /// How many repetitions ran.
     public var repetitions: Int
+    /// Seconds a repetition would take if all of it were like one of its equal parts, for each part of each repetition;
+    /// `nil` for what has none.
+    public var samples: [Seconds]?
+    /// Of an LLM how long each token took: in decode from one to the next, in prefill to the first of each prompt.
+    public var latencies: [Seconds]?
 
     /// Creates a batch.
     public init(start: MonotonicInstant, end: MonotonicInstant, repetitions: Int) {

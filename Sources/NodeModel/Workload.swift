@@ -57,23 +57,6 @@ public struct GEMMShape: Hashable, Codable, Sendable, CustomStringConvertible {
     public static let fewRows = 64
 }
 
-/// One decode step: a single new token for each sequence of the batch.
-public struct DecodeStep: Hashable, Codable, Sendable {
-    /// The model whose shape is used.
-    public var model: ModelShape
-    /// The format of the weights and of the key-value cache: ``Precision/bf16`` or ``Precision/f16``.
-    public var weights: Precision
-    /// Tokens already in the key-value cache; the new token attends to these and to itself.
-    public var contextTokens: Int
-
-    /// Creates a step for one sequence.
-    public init(model: ModelShape, weights: Precision, contextTokens: Int) {
-        self.model = model
-        self.weights = weights
-        self.contextTokens = contextTokens
-    }
-}
-
 /// What a trial computes.
 public enum Workload: Hashable, Codable, Sendable {
     /// Fused multiply-adds on registers alone: the ceiling of every compute figure.
@@ -100,8 +83,8 @@ public enum Workload: Hashable, Codable, Sendable {
     case rmsnorm(RowsShape)
     /// Attention of one token over a cache of ``Precision/f16`` or ``Precision/bf16``.
     case attention(AttentionShape, Precision)
-    /// One LLM decode step.
-    case decode(DecodeStep)
+    /// A prompt read, or tokens generated, by a language model.
+    case inference(InferenceStep)
 
     /// The name on the command line and in records.
     public var name: WorkloadName {
@@ -116,7 +99,7 @@ public enum Workload: Hashable, Codable, Sendable {
         case .softmax: .softmax
         case .rmsnorm: .rmsnorm
         case .attention: .attention
-        case .decode: .llm
+        case .inference: .llm
         }
     }
 
@@ -127,7 +110,7 @@ public enum Workload: Hashable, Codable, Sendable {
             precision
         case .softmax, .rmsnorm: .f32
         case .engineProduct(let product): product.format.precision
-        case .decode(let step): step.weights
+        case .inference(let step): step.weights.precision
         case .readBandwidth, .stream, .latency, .transfer, .launch: nil
         }
     }
@@ -146,7 +129,7 @@ public enum Workload: Hashable, Codable, Sendable {
         case .launch(let mode): mode.rawValue
         case .softmax(let shape), .rmsnorm(let shape): "\(shape)"
         case .attention(let shape, _): "\(shape)"
-        case .decode(let step): step.model.name
+        case .inference(let step): step.model.name
         }
     }
 }

@@ -36,12 +36,27 @@ struct SelectionOptions: ParsableArguments {
     @Option(help: "Model of the llm workload: a name in Profiles/models, or a JSON file of the same form.")
     var model: String?
 
-    @Option(help: "One format of the weights of llm (bf16, f16) and gemv (also f32, q8_0, q4_0).")
+    @Option(help: "One format of the weights of llm and gemv: f16, bf16, q8_0, q4_0, f32.")
     var quantization: WeightFormat?
 
     @Option(
-        name: .long, parsing: .unconditional, help: "Tokens already in the key-value cache when a token is decoded.")
+        name: .long, parsing: .unconditional,
+        help: "Tokens of each prompt of llm; 0 to measure no prefill. Default: the suite's.")
     var prompt: Int?
+
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: "Tokens llm generates behind each prompt; 0 to measure no decode. Default: the suite's.")
+    var generate: Int?
+
+    @Option(
+        name: .long, parsing: .unconditional, help: "Tokens in the key-value cache before llm's prompts. Default: 0.")
+    var context: Int?
+
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: "Sequences llm computes side by side, one row for each number, e.g. 1 2 4 8. Default: the suite's.")
+    var batch: [Int] = []
 
     @Option(
         name: .long, parsing: .unconditional,
@@ -100,8 +115,11 @@ struct SelectionOptions: ParsableArguments {
     var narrows: Bool {
         let lists = [
             device.isEmpty, workload.isEmpty, precision.isEmpty, level.isEmpty, variant.isEmpty, isa.isEmpty, !smt,
+            batch.isEmpty,
         ]
-        let values: [Any?] = [shape, model, quantization, prompt, threads, workingSet, trialSeconds, idleSeconds]
+        let values: [Any?] = [
+            shape, model, quantization, prompt, generate, context, threads, workingSet, trialSeconds, idleSeconds,
+        ]
         return lists.contains(false) || values.contains { $0 != nil }
     }
 
@@ -141,9 +159,6 @@ struct SelectionOptions: ParsableArguments {
     /// - Throws: ``NodeModel/UsageError`` for a value out of range.
     func selection(in topology: Topology) throws -> TrialSelection {
         let shapes = try self.shapes
-        if let prompt, !(1...131_072).contains(prompt) {
-            throw UsageError("--prompt \(prompt): expected 1 to 131072 tokens")
-        }
         let available = topology.allowedThreads.count
         if let threads, !(1...available).contains(threads) {
             throw UsageError(
@@ -158,12 +173,29 @@ struct SelectionOptions: ParsableArguments {
         }
         var selection = TrialSelection(
             workloads: workload, precisions: precision, shape: shapes.gemm, gemvShape: shapes.gemv,
-            quantization: quantization, contextTokens: prompt, threads: threads, memory: try memorySelection())
+            quantization: quantization, inference: try inferenceSelection, threads: threads,
+            memory: try memorySelection())
         selection.usesSMT = smt
         selection.scales = scaling
         selection.instructionSets = try instructionSets
         selection.trialTime = trialSeconds.map { Seconds($0) }
         return selection
+    }
+
+    /// What is measured of language models.
+    private var inferenceSelection: InferenceSelection {
+        get throws {
+            for (name, tokens) in [("--prompt", prompt), ("--generate", generate), ("--context", context)] {
+                if let tokens, !(0...131_072).contains(tokens) {
+                    throw UsageError("\(name) \(tokens): expected 0 to 131072 tokens")
+                }
+            }
+            if prompt == 0, generate == 0 { throw UsageError("--prompt 0 and --generate 0 leave nothing to measure") }
+            if let wrong = batch.first(where: { !(1...1_024).contains($0) }) {
+                throw UsageError("--batch \(wrong): expected 1 to 1024 sequences")
+            }
+            return InferenceSelection(prompt: prompt, generate: generate, context: context, batches: batch)
+        }
     }
 
     /// The names `--isa` means, each of which this processor has.

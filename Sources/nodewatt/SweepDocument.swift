@@ -41,7 +41,7 @@ struct SweepDocument: Encodable {
             secondsPerPoint: setup.seconds.rawValue, seed: command.workload.seed)
         sweep.precision = plan.workload.precision
         sweep.shape = plan.workload.shape
-        if case .decode(let step) = plan.workload { sweep.model = step.model.name }
+        if case .inference(let step) = plan.workload { sweep.model = step.model.name }
         sweep.points = setup.points.map { point in
             let own = visits.filter { $0.number == point.number }
             let blank = OperatingPointRecord(

@@ -81,7 +81,8 @@ struct SweepWorkloadOptions: ParsableArguments {
         let isPlain = quantization == nil && [.gemm, .peak].contains(workload)
         var selection = TrialSelection(
             workloads: [workload], precisions: precision.map { [$0] } ?? (isPlain ? [.f32] : []),
-            quantization: quantization, contextTokens: prompt, threads: threads)
+            quantization: quantization, inference: InferenceSelection(prompt: prompt, phase: .decode),
+            threads: threads)
         if let shape {
             (selection.shape, selection.gemvShape) = (GEMMShape(shape), GEMVShape(shape))
             let fits = workload == .gemv ? selection.gemvShape != nil : selection.shape != nil

@@ -19,8 +19,16 @@ enum TrialText {
         case .transfer, .launch: DeviceText.name(workload.name, shape: workload.shape)
         case .softmax(let shape), .rmsnorm(let shape): "\(workload.name.rawValue) f32 \(shape)"
         case .attention(let shape, let precision): "attention \(precision.rawValue) \(shape)"
-        case .decode(let step): "llm decode \(step.weights.rawValue) \(step.model.name), context \(step.contextTokens)"
+        case .inference(let step): name(step)
         }
+    }
+
+    private static func name(_ step: InferenceStep) -> String {
+        let words = ["llm", step.phase.rawValue, step.weights.rawValue, step.model.name]
+        let tokens = step.phase == .prefill ? ["prompt \(step.tokens)"] : []
+        let context = step.phase == .decode || step.contextTokens > 0 ? ["context \(step.contextTokens)"] : []
+        let batch = step.batch > 1 ? ["batch \(step.batch)"] : []
+        return ([words.joined(separator: " ")] + tokens + context + batch).joined(separator: ", ")
     }
 
     /// What a record's trial computed.
@@ -42,7 +50,9 @@ enum TrialText {
         case .gemv, .softmax, .rmsnorm, .attention:
             return "\(trial.workload.rawValue)\(precision) \(trial.shape ?? "")"
         case .transfer, .launch: return DeviceText.name(trial.workload, shape: trial.shape)
-        case .llm: return "decode\(precision) \(trial.model ?? "")"
+        case .llm:
+            let batch = trial.batch.map { $0 > 1 ? " ×\($0)" : "" } ?? ""
+            return "\(trial.phase ?? "llm")\(precision) \(trial.model ?? "")\(batch)"
         }
     }
 
@@ -59,10 +69,10 @@ enum TrialText {
     static func speed(_ trial: TrialRecord) -> String {
         guard let seconds = trial.medianSeconds else { return "" }
         if let latency = trial.latencySeconds { return UnitFormat.nanoseconds(latency) }
-        let tokens = trial.workload == .llm ? 1.0 : nil
+        if let tokens = trial.tokensPerSecond { return "\(UnitFormat.digits(tokens)) tokens/s" }
         // What bounds these is the memory, and what they are held against is its bandwidth.
         let flops = trial.workload.isCountedInBytes ? nil : trial.flops
-        let work = Work(flops: flops, bytes: trial.bytes, tokens: tokens)
+        let work = Work(flops: flops, bytes: trial.bytes)
         return speed(work, seconds: Seconds(seconds), precision: trial.precision)
     }
 

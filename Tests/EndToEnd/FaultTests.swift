@@ -51,7 +51,7 @@ import Testing
         let finished = running.wait()
         #expect(finished.status == 130, "\(finished.error)")
         #expect(Date().timeIntervalSince(asked) < 30)
-        let trial = (try finished.document()["trials"] as? [[String: Any]])?.first
+        let trial = (try finished.document()["trials"] as? [[String: Any]])?.last
         #expect(trial?["status"] as? String == "skipped" && trial?["reason"] as? String == "interrupted")
     }
 

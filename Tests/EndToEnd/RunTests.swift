@@ -52,7 +52,7 @@ import Testing
         let run = try Self.shared.get()
         for workload in ["peak", "bandwidth", "gemm", "llm"] {
             let trial = try #require(
-                run.trials.first { $0["device"] as? String == "cpu" && $0["workload"] as? String == workload })
+                run.trials.last { $0["device"] as? String == "cpu" && $0["workload"] as? String == workload })
             #expect(trial["status"] as? String == "measured", "\(trial["reason"] ?? "")")
             #expect(trial["verified"] as? Bool == true)
             #expect((trial["samples_seconds"] as? [Double] ?? []).count >= 7)
@@ -86,14 +86,22 @@ import Testing
     }
 
     @Test func tokensHaveEnergyAndCarbon() throws {
-        let trial = try #require(try Self.shared.get().trials.first { $0["workload"] as? String == "llm" })
+        let trials = try Self.shared.get().trials
+            .filter { $0["workload"] as? String == "llm" && $0["device"] as? String == "cpu" }
+        #expect(trials.map { $0["phase"] as? String } == ["prefill", "decode"])
+        for (trial, key) in zip(trials, ["time_to_first_token_seconds", "time_per_output_token_seconds"]) {
+            let times = try #require(trial[key] as? [String: Any])
+            let (p50, p99) = (try #require(times["p50"] as? Double), try #require(times["p99"] as? Double))
+            #expect(p50 > 0 && p99 >= p50)
+        }
+        let trial = try #require(trials.last)
         let joules = try #require(trial["joules_per_token"] as? Double)
         let grams = try #require(trial["grams_co2e_per_million_tokens"] as? Double)
         let site = try #require(try Self.shared.get().document["site"] as? [String: Any])
         let factor = try #require((site["factor"] as? [String: Any])?["value"] as? [String: Any])
         let intensity = try #require(factor["grams_per_kwh"] as? Double)
         #expect(abs(grams / (joules / 3.6 * intensity) - 1) < 1e-9)
-        #expect(trial["phase"] as? String == "decode" && trial["batch"] as? Int == 1)
+        #expect(trial["context_tokens"] as? Int == 128 && trial["batch"] as? Int == 1)
     }
 
     @Test func historyAndProfileAreOnDisk() throws {

@@ -27,7 +27,9 @@ import Testing
         "run --threads 0", "run --threads 99999", "run --isa mmx", "run --isa all avx2",
         "run --isa scalar scalar", "run --smt --threads 1", "run --trial-seconds 0",
         "run --idle-seconds -1",
-        "run --device opencl:99:0", "run --quantization i8", "run --prompt 0", "run --workload gemv --shape 64x64x64",
+        "run --device opencl:99:0", "run --quantization i8", "run --prompt -1", "run --generate 131073",
+        "run --prompt 0 --generate 0", "run --batch 0", "run --context -1", "run --workload llm --precision i8",
+        "run --workload gemv --shape 64x64x64",
         "run --workload gemm --shape 64x64", "run --workload gemv --shape 0x64", "topology --xml a --synthetic b",
         "meter", "carbon", "carbon --joules-per-token -1", "nonsense", "run --zone ATLANTIS", "run --model gpt-99",
         "run --pue 0.5", "carbon --joules-per-token 1 --green-share 2 --residual-zone CN-RESIDUAL",
@@ -50,7 +52,7 @@ import Testing
     /// What a device cannot do is a row that says so, and a run of such rows alone measured nothing.
     @Test(arguments: [
         ("gemv --precision i8", "no i8 gemv"), ("gemm --precision q8_0", "no q8_0 gemm"),
-        ("peak --precision q4_0", "q4_0"), ("llm --precision i8", "not i8"),
+        ("peak --precision q4_0", "q4_0"),
     ])
     func whatCannotBeComputedIsARow(selection: String, reason: String) throws {
         let finished = try Program.run(

@@ -14,7 +14,7 @@ import Testing
     }
 
     @Test func ceilingsComeFirst() throws {
-        #expect(try plans().map(\.workload.name) == [.peak, .bandwidth, .gemm, .llm])
+        #expect(try plans().map(\.workload.name) == [.peak, .bandwidth, .gemm, .llm, .llm])
     }
 
     @Test func modelsTheStepDoesNotComputeAreRefusedByWhatTheyNeed() throws {
@@ -28,16 +28,36 @@ import Testing
             return planner.plan([Simulated.device]).filter { $0.workload.name == .llm || $0.refusal != nil }
                 .map(\.refusal)
         }
-        #expect(try refusals { _ in } == [nil])
-        #expect(
-            try refusals { $0.unsupported = ["attention sinks", "sliding windows"] }
-                == ["tiny needs attention sinks and sliding windows, which this workload does not compute"])
+        #expect(try refusals { _ in } == [nil, nil])
+        let reason = "tiny needs attention sinks and sliding windows, which this program does not compute"
+        #expect(try refusals { $0.unsupported = ["attention sinks", "sliding windows"] } == [reason, reason])
         let experts = ExpertShape(count: 4, perToken: 2, feedForward: 32, normalisesWeights: true)
+        #expect(try refusals { $0.experts = experts } == [nil, nil])
+    }
+
+    @Test func promptsComeBeforeWhatIsGenerated() throws {
+        func steps(_ inference: InferenceSelection) throws -> [InferenceStep] {
+            try plans(TrialSelection(workloads: [.llm], quantization: .q4, inference: inference)).compactMap { plan in
+                if case .inference(let step) = plan.workload { step } else { nil }
+            }
+        }
+        func step(_ phase: InferencePhase, batch: Int = 1, tokens: Int, context: Int) -> InferenceStep {
+            InferenceStep(
+                model: Simulated.model, weights: .q4, phase: phase, batch: batch, tokens: tokens, contextTokens: context
+            )
+        }
         #expect(
-            try refusals { $0.experts = experts }
-                == ["tiny needs a mixture of experts, which this workload does not compute"])
-        #expect(try refusals { $0.queryKeyValueBias = true }.first??.contains("biases of queries") == true)
-        #expect(try refusals { $0.queryKeyNorm = true }.first??.contains("norms of each head") == true)
+            try steps(InferenceSelection()) == [
+                step(.prefill, tokens: 128, context: 0), step(.decode, tokens: 16, context: 128),
+            ])
+        #expect(
+            try steps(InferenceSelection(prompt: 100, generate: 7, context: 20, batches: [1, 4])) == [
+                step(.prefill, tokens: 100, context: 20), step(.prefill, batch: 4, tokens: 100, context: 20),
+                step(.decode, tokens: 7, context: 120), step(.decode, batch: 4, tokens: 7, context: 120),
+            ])
+        #expect(try steps(InferenceSelection(prompt: 0, generate: 3)) == [step(.decode, tokens: 3, context: 0)])
+        #expect(try steps(InferenceSelection(prompt: 9, generate: 0)) == [step(.prefill, tokens: 9, context: 0)])
+        #expect(try steps(InferenceSelection(phase: .decode)) == [step(.decode, tokens: 16, context: 128)])
     }
 
     @Test func oneThreadPerCoreWithinTheQuota() throws {
@@ -63,10 +83,10 @@ import Testing
     @Test func selectionNarrows() throws {
         let selection = TrialSelection(workloads: [.gemm], shape: GEMMShape("64"))
         #expect(try plans(selection).map(\.workload) == [.gemm(GEMMShape(m: 64, n: 64, k: 64), .f32)])
-        #expect(try plans(TrialSelection(precisions: [.bf16])).map(\.workload.name) == [.peak, .gemm, .llm])
+        #expect(try plans(TrialSelection(precisions: [.bf16])).map(\.workload.name) == [.peak, .gemm, .llm, .llm])
         #expect(try plans(TrialSelection(precisions: [.i8])).map(\.workload.precision) == [.i8, .i8])
         let named = TrialSelection(workloads: [.llm, .bandwidth], precisions: [.f32])
-        #expect(try plans(named).map(\.workload.precision) == [nil, .f32])
+        #expect(try plans(named).map(\.workload.precision) == [nil, .f32, .f32])
     }
 
     @Test func matrixTimesVectorIsPlannedWhereItIsNamed() throws {
@@ -86,10 +106,13 @@ import Testing
         func planned(_ name: WorkloadName, _ formats: [Precision]) throws -> [Precision?] {
             try plans(TrialSelection(workloads: [name], precisions: formats)).map(\.workload.precision)
         }
-        for name in [WorkloadName.peak, .gemm, .gemv, .llm] {
+        for name in [WorkloadName.peak, .gemm, .gemv] {
             #expect(try planned(name, Precision.allCases) == Precision.allCases)
         }
-        #expect(try plans(TrialSelection(precisions: [.q8])).map(\.workload) == [.gemv(.common, .q8)])
+        // Of a language model each format has two phases, and there are none for what weights cannot be stored in.
+        #expect(try planned(.llm, [.q8, .i8, .f16]) == [.q8, .q8, .f16, .f16])
+        #expect(
+            try plans(TrialSelection(precisions: [.q8])).map(\.workload.name) == [.gemv, .llm, .llm])
         let bytes = TrialSelection(workloads: [.gemv], precisions: [.i8])
         #expect(try plans(bytes).map(\.workload) == [.gemv(.common, .i8)])
     }
@@ -198,7 +221,7 @@ import Testing
     }
 
     @Test func scalingRepeatsCeilingsAndProductsOnFewerThreads() throws {
-        var selection = TrialSelection(workloads: [.peak, .gemm, .llm])
+        var selection = TrialSelection(workloads: [.peak, .gemm, .llm, .llm])
         selection.scales = true
         let extra = try plans(selection).filter { $0.variation != nil }
         #expect(extra.prefix(2).map(\.threads) == [[0], [0]])

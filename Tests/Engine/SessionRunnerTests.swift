@@ -29,13 +29,13 @@ import Testing
 
     @Test func measuresAndStoresEveryTrial() throws {
         let session = try run()
-        #expect(session.trials.map(\.status) == Array(repeating: .measured, count: 4))
+        #expect(session.trials.map(\.status) == Array(repeating: .measured, count: 5))
         #expect(session.trials.allSatisfy { $0.verified && $0.energyGrade == .counter })
         // 1 ms and 2 MFLOP a repetition on the scripted clock.
         #expect(session.trials.allSatisfy { abs(($0.flopsPerSecond?.rawValue ?? 0) / 2e9 - 1) < 1e-6 })
         #expect(session.idle.watts == Watts(50))
         #expect(session.trials.allSatisfy { $0.gramsCo2ePerMillionTokens != nil })
-        #expect(store.trials.count == 4 && store.finished?.endedAt != nil)
+        #expect(store.trials.count == 5 && store.finished?.endedAt != nil)
         #expect(metering.open == 0)
     }
 
@@ -64,13 +64,13 @@ import Testing
         let session = try run()
         let gemm = try #require(session.trials.first { $0.workload == .gemm })
         #expect(gemm.status == .failed && gemm.flopsPerSecond == nil && !gemm.verified)
-        #expect(session.trials.filter { $0.status == .measured }.count == 3)
+        #expect(session.trials.filter { $0.status == .measured }.count == 4)
     }
 
     @Test func failuresAreRowsAndTheRestGoesOn() throws {
         backend.behaviours = [.peak: .unsupported, .llm: .crashes]
         let session = try run()
-        #expect(session.trials.map(\.status) == [.unsupported, .measured, .measured, .failed])
+        #expect(session.trials.map(\.status) == [.unsupported, .measured, .measured, .failed, .failed])
         #expect(session.trials.first?.reason == "no such unit")
         #expect(session.trials.last?.reason == "device lost")
         #expect(metering.open == 0)
@@ -89,7 +89,9 @@ import Testing
     @Test func onlyTheReadOfDRAMIsACeiling() throws {
         let stream = MemoryStream(.read, level: .l1, bytesPerThread: 1 << 14, threads: 2)
         let plans = [
-            Workload.stream(stream), .decode(DecodeStep(model: Simulated.model, weights: .bf16, contextTokens: 1)),
+            Workload.stream(stream),
+            .inference(
+                InferenceStep(model: Simulated.model, weights: .bf16, phase: .decode, tokens: 1, contextTokens: 1)),
         ]
         .map {
             TrialPlan(workload: $0, device: .cpu, threads: [0, 1], budget: Seconds(1), minimumWindow: Seconds(0.1))
@@ -104,7 +106,7 @@ import Testing
     @Test func interruptionKeepsWhatWasMeasured() throws {
         let session = try run(interruptAfter: 60)
         #expect(session.interrupted)
-        #expect(session.trials.count == 4)
+        #expect(session.trials.count == 5)
         #expect(session.trials.first?.status == .measured)
         #expect(session.trials.last?.status == .skipped && session.trials.last?.reason == "interrupted")
         #expect(store.trials.map(\.status) == session.trials.map(\.status))
@@ -115,7 +117,7 @@ import Testing
         store.refuses = true
         var failures = 0
         let session = try run { if case .storeFailed = $0 { failures += 1 } }
-        #expect(failures == 4)
+        #expect(failures == 5)
         #expect(session.trials.allSatisfy { $0.status == .measured })
     }
 

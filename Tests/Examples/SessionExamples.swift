@@ -163,7 +163,9 @@ package enum SessionExamples {
             name: "Tiny", source: "none", layers: 1, hidden: 64, feedForward: 128, heads: 4, keyValueHeads: 2,
             headDimension: 16, vocabulary: 64)
         return TrialPlan(
-            workload: .decode(DecodeStep(model: model, weights: .bf16, contextTokens: 128)), device: .cpu,
+            workload: .inference(
+                InferenceStep(model: model, weights: .bf16, phase: .decode, tokens: 1, contextTokens: 128)),
+            device: .cpu,
             threads: [0, 1], budget: Seconds(1), minimumWindow: Seconds(0.1))
     }
 

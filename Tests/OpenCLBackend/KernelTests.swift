@@ -61,10 +61,13 @@ struct KernelTests {
         try verify(.readBandwidth(bytes: bytes), kernels)
     }
 
-    @Test(arguments: [Precision.bf16, .f16], styles)
-    func everyOperationOfAStepIsRight(_ weights: Precision, _ kernels: DeviceKind) throws {
+    @Test(arguments: [WeightFormat.bf16, .f16], styles)
+    func everyOperationOfAStepIsRight(_ weights: WeightFormat, _ kernels: DeviceKind) throws {
         for context in [0, 1, 37, 300] {
-            try verify(.decode(DecodeStep(model: .tiny, weights: weights, contextTokens: context)), kernels)
+            try verify(
+                .inference(
+                    InferenceStep(model: .tiny, weights: weights, phase: .decode, tokens: 1, contextTokens: context)),
+                kernels)
         }
     }
 
@@ -73,7 +76,9 @@ struct KernelTests {
         for width in [32, 80, 128] {
             var model = ModelShape.tiny
             model.headDimension = width
-            try verify(.decode(DecodeStep(model: model, weights: .bf16, contextTokens: 19)), kernels)
+            try verify(
+                .inference(
+                    InferenceStep(model: model, weights: .bf16, phase: .decode, tokens: 1, contextTokens: 19)), kernels)
         }
     }
 
@@ -81,17 +86,17 @@ struct KernelTests {
         let session = try OpenCLSession()
         let product = try session.prepare(.gemm(GEMMShape(m: 3, n: 5, k: 7), .f32), seed: 1)
         #expect(product.work.flops == Flops(210))
-        let step = DecodeStep(model: .tiny, weights: .bf16, contextTokens: 3)
-        let decode = try session.prepare(.decode(step), seed: 1)
-        #expect(decode.work == DecodeProgram(step).work)
+        let step = InferenceStep(model: .tiny, weights: .bf16, phase: .decode, tokens: 1, contextTokens: 3)
+        let decode = try session.prepare(.inference(step), seed: 1)
+        #expect(decode.work == InferenceProgram(step).work)
         let read = try session.prepare(.readBandwidth(bytes: 1_000), seed: 1)
         #expect(read.work.bytes == 960)
     }
 
     @Test func whatTheKernelsLackIsUnsupported() throws {
         let session = try OpenCLSession()
-        let step = DecodeStep(model: .tiny, weights: .i8, contextTokens: 3)
-        for workload in [Workload.peak(.bf16), .gemm(GEMMShape(m: 2, n: 2, k: 2), .f64), .decode(step)] {
+        let step = InferenceStep(model: .tiny, weights: .f32, phase: .decode, tokens: 1, contextTokens: 3)
+        for workload in [Workload.peak(.bf16), .gemm(GEMMShape(m: 2, n: 2, k: 2), .f64), .inference(step)] {
             let failure = #expect(throws: TrialFailure.self) { try session.prepare(workload, seed: 1) }
             #expect(failure?.status == .unsupported)
         }

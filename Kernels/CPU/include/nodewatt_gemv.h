@@ -19,6 +19,7 @@ typedef enum nw_weight_format {
     /// weight j + 16 in its high ones; the value is d*(q - 8). 18 bytes.
     NW_WEIGHT_Q4_0,
 } nw_weight_format;
+enum { NW_WEIGHT_FORMAT_COUNT = NW_WEIGHT_Q4_0 + 1 };
 
 /// Seeded weights; see nw_gemv_fill.
 typedef enum nw_weight_data {
