@@ -54,7 +54,7 @@ let package = Package(
         library("Isolation", ["NodeModel", "CIsolation"]),
         library("EnergyMeters", ["NodeModel", "HostProbe", "Isolation", "CPowercap", "CMeters"]),
         library("NodeControls", ["NodeModel", "HostProbe", "CPowercap"]),
-        library("CPUBackend", ["NodeModel", "Analysis", "CPUKernels"]),
+        library("CPUBackend", ["NodeModel", "Analysis", "ModelFiles", "CPUKernels"]),
         library("OpenCLKernels", path: "Kernels/OpenCL", [], resources: [.embedInCode("sources")]),
         library("OpenCLBackend", ["NodeModel", "Analysis", "Isolation", "OpenCLKernels", "COpenCL"]),
         library("Engine", ["NodeModel", "Analysis"]),
@@ -64,7 +64,7 @@ let package = Package(
             name: "nodewatt",
             dependencies: [
                 "NodeModel", "Analysis", "HostProbe", "HwlocTopology", "EnergyMeters", "NodeControls", "CPUBackend",
-                "OpenCLBackend", "Engine", "History", "Exporters", argumentParser,
+                "ModelFiles", "OpenCLBackend", "Engine", "History", "Exporters", argumentParser,
             ],
             swiftSettings: swiftRules),
 

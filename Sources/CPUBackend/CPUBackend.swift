@@ -1,11 +1,14 @@
 import Analysis
 import CPUKernels
+import ModelFiles
 public import NodeModel
 
 /// Runs workloads on the processors of this node with nodewatt's own kernels.
 public final class CPUBackend: ComputeBackend {
     /// The instruction set all kernels use.
     public let instructionSet: InstructionSet
+    /// The model of the last trial, kept for the next one of the same model: loading takes longer than most trials.
+    private var loaded: (key: LoadedModelKey, model: LoadedModel)?
 
     /// Chooses the instruction set.
     ///
@@ -81,6 +84,7 @@ public final class CPUBackend: ComputeBackend {
         let threads = try Self.usable(plan.threads, in: topology)
         let memory = MemoryGuard(topology: topology)
         let isa = try plan.instructionSet.map { try InstructionSet.named($0, source: "--isa ") } ?? instructionSet
+        if plan.workload.name != .llm { loaded = nil }
         func context() throws -> KernelContext {
             KernelContext(isa: isa, team: try ThreadTeam(threads: threads), seed: seed)
         }
@@ -113,7 +117,7 @@ public final class CPUBackend: ComputeBackend {
             try memory.require(GEMVWorkload.bytesNeeded(shape, format, rotatedBytes: rotated))
             return try GEMVWorkload(context(), shape: shape, format: format, rotatedBytes: rotated)
         case .inference(let step):
-            return try InferenceWorkload(step, model: model(of: step, memory, context()))
+            return try InferenceWorkload(step, model: model(of: step, on: threads, isa, seed: seed, topology))
         case .transfer, .launch, .softmax, .rmsnorm, .attention:
             throw TrialFailure(
                 .unsupported, "\(plan.workload.name.rawValue) is of OpenCL devices; the native kernels have none")
@@ -121,15 +125,29 @@ public final class CPUBackend: ComputeBackend {
     }
 
     /// The weights of a step, refused where the step or the memory it needs does not fit.
-    private func model(of step: InferenceStep, _ memory: MemoryGuard, _ context: KernelContext) throws -> LoadedModel {
+    private func model(
+        of step: InferenceStep, on threads: [Int], _ isa: InstructionSet, seed: UInt32, _ topology: Topology
+    )
+        throws -> LoadedModel
+    {
         try step.requireComputable()
-        let weights = SeededModelWeights(step.model, format: step.weights, seed: context.seed)
-        let threads = context.team.threads.count
-        try memory.require(
-            LoadedModel.bytesNeeded(weights, isa: context.isa, threads: threads)
-                + InferencePreparation.bytesNeeded(
-                    step, formats: LoadedModel.formats(weights), threads: threads))
-        return try LoadedModel(context, weights)
+        let key = LoadedModelKey(step, isa: isa.name, threads: threads, seed: seed)
+        if let loaded, loaded.key == key, loaded.model.isUnchanged {
+            try MemoryGuard(topology: topology).require(
+                InferencePreparation.bytesNeeded(step, loaded.model.weights, threads: threads.count))
+            return loaded.model
+        }
+        loaded = nil
+        let weights: any ModelWeights =
+            try step.file.map { try GGUFModelWeights(path: $0) }
+            ?? SeededModelWeights(step.model, format: step.weights, seed: seed)
+        try MemoryGuard(topology: topology).require(
+            LoadedModel.bytesNeeded(weights, isa: isa, threads: threads.count)
+                + InferencePreparation.bytesNeeded(step, weights, threads: threads.count))
+        let context = KernelContext(isa: isa, team: try ThreadTeam(threads: threads), seed: seed)
+        let model = try LoadedModel(context, weights)
+        loaded = (key, model)
+        return model
     }
 
     /// The threads that touch the memory first where a plan names them.

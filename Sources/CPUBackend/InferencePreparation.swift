@@ -48,10 +48,10 @@ final class InferencePreparation {
     }
 
     /// Bytes of caches and buffers beside the model.
-    static func bytesNeeded(_ step: InferenceStep, formats: UInt32, threads: Int) -> Int {
+    static func bytesNeeded(_ step: InferenceStep, _ weights: any ModelWeights, threads: Int) -> Int {
         var spec = spec(of: step)
-        spec.embedding.format = nw_weight_format(step.weights)
-        return nw_inference_bytes(&spec, formats, Int32(threads))
+        spec.embedding.format = nw_weight_format(weights.parts(of: .embedding)[0].format)
+        return nw_inference_bytes(&spec, LoadedModel.formats(weights), Int32(threads))
     }
 
     /// Reserves caches and buffers.

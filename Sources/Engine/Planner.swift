@@ -194,12 +194,14 @@ public struct Planner {
         guard tokens > 0 else { return [] }
         return batches.map {
             InferenceStep(
-                model: model, weights: format, phase: phase, batch: $0, tokens: tokens, contextTokens: context)
+                model: model, file: selection.inference.file?.path, weights: format, phase: phase, batch: $0,
+                tokens: tokens, contextTokens: context)
         }
     }
 
     /// The weights' formats: the one asked for, else those of the formats asked for that weights can have.
     private var weightFormats: [WeightFormat] {
+        if let file = selection.inference.file { return [file.format] }
         if let quantization = selection.quantization { return [quantization] }
         return asked(of: .llm) { WeightFormat($0).map { $0 != .f32 } ?? false }?.compactMap(WeightFormat.init)
             ?? suite.weightFormats
@@ -218,7 +220,7 @@ public struct Planner {
     /// A step that left parts of the model out would be faster than the model is.
     private func refusal(of workload: Workload) -> String? {
         guard case .inference(let step) = workload else { return nil }
-        return step.model.unsupportedReason
+        return step.model.unsupportedReason ?? step.contextReason
     }
 
     private func caveat(of workload: Workload, on device: Device) -> String? {

@@ -12,6 +12,8 @@ public struct InferenceSelection: Hashable, Sendable {
     public var batches: [Int]
     /// The only phase that is measured; `nil` for both.
     public var phase: InferencePhase?
+    /// The file with the model's weights; `nil` for random ones.
+    public var file: ModelFileSelection?
 
     /// Creates a selection; everything defaults to the suite's choice.
     public init(
@@ -22,6 +24,20 @@ public struct InferenceSelection: Hashable, Sendable {
         self.context = context
         self.batches = batches
         self.phase = phase
+    }
+}
+
+/// A file with a model's weights.
+public struct ModelFileSelection: Hashable, Sendable {
+    /// Where it is.
+    public var path: String
+    /// The format of most of its weights.
+    public var format: WeightFormat
+
+    /// Names a file.
+    public init(path: String, format: WeightFormat) {
+        self.path = path
+        self.format = format
     }
 }
 

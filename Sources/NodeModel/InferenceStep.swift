@@ -147,6 +147,14 @@ public struct InferencePass: Hashable, Codable, Sendable {
 }
 
 extension InferenceStep {
+    /// Why the model cannot look back so far, in a sentence; `nil` when it can.
+    public var contextReason: String? {
+        guard let length = model.contextLength, positions > length else { return nil }
+        return
+            "\(model.name) looks back over \(length) tokens, and \(contextTokens) in the cache and \(tokens) new ones "
+            + "are \(positions). Choose smaller --context, --prompt or --generate"
+    }
+
     /// Refuses what cannot be computed, as a status of the row.
     ///
     /// - Throws: ``TrialFailure`` with the status `unsupported`.
@@ -156,7 +164,7 @@ extension InferenceStep {
         } catch let error as InputError {
             throw TrialFailure(.unsupported, error.description)
         }
-        if let reason = model.unsupportedReason { throw TrialFailure(.unsupported, reason) }
+        if let reason = model.unsupportedReason ?? contextReason { throw TrialFailure(.unsupported, reason) }
         for (name, value, range) in [
             ("batch", batch, 1...4_096), ("new tokens", tokens, 1...1 << 20), ("context", contextTokens, 0...1 << 20),
         ] where !range.contains(value) {

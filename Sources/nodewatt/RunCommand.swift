@@ -91,8 +91,10 @@ struct RunSetup {
         guard var suite = Suite.all[command.selection.suite] else { throw UsageError("unknown suite") }
         if let seconds = command.selection.idleSeconds { suite.idleTime = Seconds(seconds) }
         self.suite = suite
-        let selection = try command.selection.selection(in: node.topology)
-        let model = try node.profiles.model(named: command.selection.model ?? suite.model)
+        var selection = try command.selection.selection(in: node.topology)
+        let model = try ChosenModel(
+            command.selection.model ?? suite.model, quantization: command.selection.quantization, in: node.profiles)
+        selection.inference.file = model.file
         let site = try SiteResolver(
             options: command.site, environment: node.environment, factors: try node.profiles.gridFactors()
         ).resolve()
@@ -113,7 +115,7 @@ struct RunSetup {
             meters: meters.meters, expectedPackages: node.metering.packages,
             polling: Terminal.showsProgress ? .live : .automatic)
         plans = Planner(
-            suite: suite, selection: selection, model: model, topology: node.topology,
+            suite: suite, selection: selection, model: model.shape, topology: node.topology,
             minimumWindow: metering.minimumWindow,
             productModels: try suite.modelProducts.map { try node.profiles.model(named: $0.model) }
         ).plan(inventory.devices)

@@ -44,7 +44,11 @@ struct SweepWorkloadOptions: ParsableArguments {
         name: .long, parsing: .unconditional, help: "Size of the product: MxNxK or one number; of gemv: ROWSxCOLUMNS.")
     var shape: String?
 
-    @Option(help: "Model of the llm workload: a name in Profiles/models, or a JSON file of the same form.")
+    @Option(
+        help: """
+            Model of the llm workload: a name in Profiles/models, a JSON file of the same form, or a GGUF file, whose \
+            weights are used (LLaMA, Qwen2, Qwen3, Qwen3-MoE; F32, F16, BF16, Q8_0, Q4_0).
+            """)
     var model: String?
 
     @Option(help: "Format of the weights of llm and gemv.")

@@ -144,10 +144,13 @@ struct SweepAxes {
     ) throws -> TrialPlan {
         guard var suite = Suite.all[.quick] else { throw UsageError("unknown suite") }
         suite.minimumTime = Seconds(command.workload.seconds)
-        let model = try node.profiles.model(named: command.workload.model ?? suite.model)
+        let model = try ChosenModel(
+            command.workload.model ?? suite.model, quantization: command.workload.quantization, in: node.profiles)
+        var selection = try command.workload.selection(threads: threads)
+        selection.inference.file = model.file
         let planner = Planner(
-            suite: suite, selection: try command.workload.selection(threads: threads), model: model,
-            topology: node.topology, minimumWindow: minimumWindow)
+            suite: suite, selection: selection, model: model.shape, topology: node.topology,
+            minimumWindow: minimumWindow)
         guard let plan = planner.plan([device]).first else {
             throw UsageError("--workload \(command.workload.workload.rawValue): \(device.id) has none such")
         }
