@@ -48,4 +48,47 @@ private func readModel(_ bytes: UnsafeBufferPointer<UInt8>) throws {
         let last = try tensor.values(ofRow: tensor.rows - 1, expert: tensor.experts - 1)
         precondition(last.count == tensor.columns)
     }
+    try readWeights(GGUFModelWeights(model))
+}
+
+/// Reads the last row of every kind of matrix, and every kind of vector, as a backend would.
+private func readWeights(_ weights: GGUFModelWeights) throws {
+    let shape = weights.shape
+    precondition(weights.rotaryFrequencies.count == shape.headDimension / 2)
+    let layer = shape.layers - 1
+    var matrices: [ModelMatrix] = [
+        .embedding, .queryKeyValue(layer: layer), .attentionOutput(layer: layer), .outputHead,
+    ]
+    if let experts = shape.experts {
+        let last = experts.count - 1
+        matrices += [
+            .router(layer: layer), .expertGateUp(layer: layer, expert: last), .expertDown(layer: layer, expert: last),
+        ]
+    } else {
+        matrices += [.gateUp(layer: layer), .down(layer: layer)]
+    }
+    for matrix in matrices {
+        let (rows, columns) = shape.size(of: matrix)
+        let parts = weights.parts(of: matrix)
+        precondition(parts.reduce(0) { $0 + $1.rows } == rows)
+        for (index, part) in parts.enumerated() {
+            try weights.withContent(of: matrix, part: index) { content in
+                guard case .bytes(let bytes) = content else { fatalError("no bytes") }
+                precondition(bytes.count == part.rows * part.format.bytes(of: columns))
+            }
+        }
+        let row = try weights.row(rows - 1, of: matrix)
+        precondition(row.count == columns)
+    }
+    let gains: [ModelNorm] = [.attention(layer: layer), .feedForward(layer: layer), .output]
+    for gain in gains {
+        let values = try weights.values(of: .gain(gain))
+        precondition(values?.count == shape.hidden)
+    }
+    let bias = try weights.values(of: .bias(layer: layer))
+    precondition(bias?.count ?? 0 == (shape.hasQueryKeyValueBias ? shape.queryWidth + 2 * shape.keyValueWidth : 0))
+    for gain in [ModelVector.queryGain(layer: layer), .keyGain(layer: layer)] {
+        let values = try weights.values(of: gain)
+        precondition(values?.count ?? 0 == (shape.hasQueryKeyNorm ? shape.headDimension : 0))
+    }
 }

@@ -11,7 +11,8 @@ import ModelFiles
             small.layers = 1
             small.type = .q4
             (small.width, small.hidden, small.heads, small.keyHeads, small.head) = (32, 32, 2, 1, 16)
-            (small.vocabulary, small.experts, small.usedExperts) = (2, min(model.experts, 2), 1)
+            // No smaller vocabulary is computed.
+            (small.vocabulary, small.experts, small.usedExperts) = (32, min(model.experts, 2), 1)
             try Data(small.writer.bytes).write(to: folder.appending(path: "\(name).gguf"))
         }
         try Data(values.bytes).write(to: folder.appending(path: "values.gguf"))

@@ -55,6 +55,50 @@ import Testing
         }
     }
 
+    @Test(
+        "with any bits of its header flipped, a model's weights are whole or refused",
+        arguments: ["llama-3", "qwen3moe"])
+    func weights(_ name: String) throws {
+        var model = try #require(TinyModel.all.first { $0.name == name }).model
+        model.layers = 1
+        model.type = .q4
+        (model.width, model.hidden, model.head, model.vocabulary) = (32, 32, 16, 32)
+        var bytes = model.writer.bytes
+        let header = try GGUFFile.reading(bytes).dataOffset
+        var read = 0
+        for place in 0..<header {
+            for flip in [UInt8(0x01), 0x10, 0x80] {
+                bytes[place] ^= flip
+                if try Self.hasWholeWeights(bytes, "\(name), byte \(place) ^ \(flip)") { read += 1 }
+                bytes[place] ^= flip
+            }
+        }
+        #expect(read > 0 && read < header * 3)
+    }
+
+    /// Whether a model's weights can be had; then all matrices and vectors have the sizes of its shape.
+    static func hasWholeWeights(_ bytes: [UInt8], _ comment: String) throws -> Bool {
+        let weights: GGUFModelWeights
+        do {
+            weights = try GGUFModelWeights(GGUFModel(.reading(bytes)))
+        } catch {
+            #expect(error is InputError, "\(comment): \(error)")
+            return false
+        }
+        let shape = weights.shape
+        let others: [ModelMatrix] =
+            shape.experts.map { [.router(layer: 0), .expertDown(layer: 0, expert: $0.count - 1)] }
+            ?? [.gateUp(layer: 0), .down(layer: 0)]
+        for matrix in [.embedding, .queryKeyValue(layer: 0), .attentionOutput(layer: 0), .outputHead] + others {
+            let size = shape.size(of: matrix)
+            #expect(weights.parts(of: matrix).reduce(0) { $0 + $1.rows } == size.rows, "\(comment)")
+            #expect(try weights.row(size.rows - 1, of: matrix).count == size.columns, "\(comment)")
+        }
+        #expect(try weights.values(of: .gain(.output))?.count == shape.hidden, "\(comment)")
+        #expect(weights.rotaryFrequencies.count == shape.headDimension / 2, "\(comment)")
+        return true
+    }
+
     /// Whether a file is read; whatever else than an `InputError` comes of it is a failure.
     static func isRead(_ bytes: [UInt8], _ comment: String) -> Bool {
         do {
