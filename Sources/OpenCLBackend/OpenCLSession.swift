@@ -1,3 +1,4 @@
+import Analysis
 import COpenCL
 import Isolation
 public import NodeModel
@@ -91,6 +92,22 @@ public final class OpenCLSession {
                 seed: seed)
         case .transfer, .launch, .softmax, .rmsnorm, .attention: return try part(workload, seed: seed)
         }
+    }
+
+    /// Makes prefill or decode of an LLM ready.
+    ///
+    /// - Parameters:
+    ///   - step: What to compute.
+    ///   - seed: The seed of all data.
+    ///   - engine: One of ``MatrixEngine/emulated`` in place of the device's own, to test what surrounds it.
+    /// - Returns: The prepared workload, opened up for checks.
+    /// - Throws: `TrialFailure` with the status the row gets.
+    package func prepare(_ step: InferenceStep, seed: UInt32, emulated engine: MatrixEngine? = nil) throws
+        -> InferenceWorkload
+    {
+        try InferenceWorkload(
+            step: step, weights: SeededModelWeights(step.model, format: step.weights, seed: seed), queue: queue,
+            device: device, tuning: tuning, seed: seed, emulated: engine)
     }
 
     /// Why the device cannot do something; `nil` where it can.

@@ -131,7 +131,7 @@ struct KernelTests {
 struct SourceTests {
     /// What stands before kernels and has none itself.
     static let preludes = [
-        "exponential", "integer_dot", "rows",
+        "exponential", "integer_dot", "rows", "inference_weights",
         "sixteen_bit", "matrix_layout", "matrix_emulated", "engine_mma", "engine_mfma", "engine_wmma", "engine_dpas",
     ]
 
