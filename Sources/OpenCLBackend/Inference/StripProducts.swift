@@ -92,7 +92,8 @@ final class StripProducts: RowProducts {
         tileRows = (rows + tiles - 1) / tiles
         // 24 sums leave eight of 32 registers for weights and values of X, 12 four of 16.
         vectors = min(4, (tuning.lanes == 16 ? 24 : 12) / tileRows)
-        run = 128
+        // With few rows memory is the limit, which short strips keep busy; with many a level-one cache holds long ones.
+        run = rows <= 16 ? 32 : 128
         (self.queue, self.tuning) = (queue, tuning)
         packed = try queue.buffer(bytes: 4 * packedFloats)
     }
