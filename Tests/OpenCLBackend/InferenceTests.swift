@@ -14,8 +14,11 @@ struct InferenceTests {
     static func verify(_ step: InferenceStep, _ kernels: DeviceKind) throws {
         let prepared = try OpenCLSession(kernels: kernels).prepare(step, seed: 5)
         #expect(prepared.work == InferenceProgram(step).work)
-        #expect(try prepared.run(repetitions: 2).repetitions == 2)
-        #expect(prepared.passEnds.count == step.passes.count && prepared.passEnds == prepared.passEnds.sorted())
+        let batch = try prepared.run(repetitions: 2)
+        let tokens = 2 * step.passes.count { $0.logits != .none }
+        #expect(batch.repetitions == 2 && batch.latencies?.count == tokens)
+        #expect(
+            batch.latencies?.allSatisfy { $0 > .zero } == true && (batch.samples == nil) == (step.phase == .prefill))
         let outcome = try prepared.verify()
         #expect(outcome.passed && outcome.worst <= 1, "\(step) \(kernels): \(outcome.detail ?? "")")
     }

@@ -95,7 +95,7 @@ struct KernelTests {
 
     @Test func whatTheKernelsLackIsUnsupported() throws {
         let session = try OpenCLSession()
-        let step = InferenceStep(model: .tiny, weights: .f32, phase: .decode, tokens: 1, contextTokens: 3)
+        let step = InferenceStep(model: .tiny, weights: .f32, phase: .decode, tokens: 0, contextTokens: 3)
         for workload in [Workload.peak(.bf16), .gemm(GEMMShape(m: 2, n: 2, k: 2), .f64), .inference(step)] {
             let failure = #expect(throws: TrialFailure.self) { try session.prepare(workload, seed: 1) }
             #expect(failure?.status == .unsupported)

@@ -17,8 +17,6 @@ package final class InferenceWorkload: PreparedWorkload, InspectableInference {
     /// The pass that is inspected, and the one that ended last.
     private var current: InferencePass
     private var hasRun = false
-    /// When the passes of the last timed repetition ended, after its beginning.
-    package private(set) var passEnds: [Seconds] = []
 
     /// Makes a model's numbers and everything else ready.
     ///
@@ -89,10 +87,7 @@ package final class InferenceWorkload: PreparedWorkload, InspectableInference {
         guard step.file == nil else {
             throw TrialFailure(.unsupported, "weights of a file; so far there are seeded ones")
         }
-        guard step.batch > 0, step.tokens > 0, step.contextTokens >= 0 else {
-            throw TrialFailure(
-                .unsupported, "\(step.batch) sequences of \(step.tokens) tokens after \(step.contextTokens)")
-        }
+        try step.requireComputable()
         let model = step.model
         if StoredModel.formats(weights).contains(where: \.isBlocked) {
             for (name, width) in [
@@ -124,16 +119,23 @@ package final class InferenceWorkload: PreparedWorkload, InspectableInference {
     package func run(repetitions: Int) throws -> TimedBatch {
         guard repetitions > 0 else { throw TrialFailure(.failed, "\(repetitions) repetitions: expected at least 1") }
         hasRun = true
-        var start: MonotonicInstant?
-        var end = MonotonicInstant(nanoseconds: 0)
-        for _ in 0..<repetitions {
-            let times = try queue.run(lists: timed)
-            passEnds = times.ends.map { $0.since(times.start) }
-            start = start ?? times.start
-            end = times.ends.last ?? times.start
+        let times = try (0..<repetitions).map { _ in try queue.run(lists: timed) }
+        let (passes, first) = (program.step.passes, times[0].start)
+        current = passes.last ?? current
+        var batch = TimedBatch(
+            start: first, end: times.last?.ends.last ?? first, repetitions: repetitions)
+        batch.latencies = times.flatMap { latencies($0.ends, from: $0.start) }
+        // A token is a part of the generation like any other, and there are more of them in a given time.
+        if program.step.phase == .decode { batch.samples = batch.latencies?.map { $0 * Double(passes.count) } }
+        return batch
+    }
+
+    /// Of decode the time of each token, of prefill the time to the first token of each prompt.
+    private func latencies(_ ends: [MonotonicInstant], from start: MonotonicInstant) -> [Seconds] {
+        let starts = program.step.phase == .decode ? [start] + ends.dropLast() : ends.map { _ in start }
+        return zip(program.step.passes, zip(ends, starts)).compactMap { pass, times in
+            pass.logits == .none ? nil : times.0.since(times.1)
         }
-        current = program.step.passes.last ?? current
-        return TimedBatch(start: start ?? end, end: end, repetitions: repetitions)
     }
 
     package func verify() throws -> Verification {
