@@ -34,3 +34,23 @@ int32_t nwcl_run_waiting(
     *end_ns = nwcl_now();
     return status;
 }
+
+int32_t nwcl_run_marked(
+    nwcl_session *session, const nwcl_launch *launches, const size_t *counts, size_t marks, uint64_t *start_ns,
+    uint64_t *marks_ns) {
+    cl_int status = CL_SUCCESS;
+    *start_ns = nwcl_now();
+    for (size_t mark = 0; mark < marks && status == CL_SUCCESS; mark++) {
+        for (size_t i = 0; i < counts[mark] && status == CL_SUCCESS; i++) {
+            status = nwcl_enqueue(session, launches++);
+            if (status == CL_SUCCESS && (i + 1) % NWCL_MAX_QUEUED == 0) {
+                status = nwcl_table->clFinish(session->queue);
+            }
+        }
+        // Also after an error, so that nothing runs on.
+        cl_int finished = nwcl_table->clFinish(session->queue);
+        if (status == CL_SUCCESS) { status = finished; }
+        marks_ns[mark] = nwcl_now();
+    }
+    return status;
+}

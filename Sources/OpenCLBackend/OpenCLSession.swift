@@ -1,3 +1,4 @@
+import Analysis
 import COpenCL
 import Isolation
 public import NodeModel
@@ -75,7 +76,7 @@ public final class OpenCLSession {
             return result
         case .engineProduct(let product):
             return try MatrixEngine.prepare(product, queue: queue, device: device, seed: seed)
-        case .inference(let step): return try inference(step, seed: seed)
+        case .inference(let step): return try prepare(step, seed: seed)
         case .stream(let stream) where stream.level == .dram || stream.level == nil:
             let bytes = stream.bytesPerThread * stream.threads
             guard stream.variant != .read else {
@@ -93,22 +94,27 @@ public final class OpenCLSession {
         }
     }
 
+    /// Makes prefill or decode of an LLM ready.
+    ///
+    /// - Parameters:
+    ///   - step: What to compute.
+    ///   - seed: The seed of all data.
+    ///   - engine: One of ``MatrixEngine/emulated`` in place of the device's own, to test what surrounds it.
+    /// - Returns: The prepared workload, opened up for checks.
+    /// - Throws: `TrialFailure` with the status the row gets.
+    package func prepare(_ step: InferenceStep, seed: UInt32, emulated engine: MatrixEngine? = nil) throws
+        -> InferenceWorkload
+    {
+        try InferenceWorkload(
+            step: step, weights: SeededModelWeights(step.model, format: step.weights, seed: seed), queue: queue,
+            device: device, tuning: tuning, seed: seed, emulated: engine)
+    }
+
     /// Why the device cannot do something; `nil` where it can.
     package func missing(_ capability: Capability) -> String? { capability.missing(on: queue) }
 
     /// What the device's own clock says of the last run, beside the wall clock.
     func checkEvents() -> String { queue.checkEvents() }
-
-    /// A token of one sequence behind a context that stays as long as it is.
-    private func inference(_ step: InferenceStep, seed: UInt32) throws -> any PreparedWorkload {
-        guard step.phase == .decode, step.batch == 1, step.model.isPlain, step.file == nil else {
-            throw TrialFailure(
-                .unsupported, "the OpenCL kernels decode one sequence of a dense model without biases and head norms")
-        }
-        let decode = DecodeStep(
-            model: step.model, weights: step.weights.precision, contextTokens: step.contextTokens)
-        return try DecodeWorkload(step: decode, queue: queue, device: device, tuning: tuning, seed: seed)
-    }
 
     /// What only OpenCL devices are measured in.
     private func part(_ workload: Workload, seed: UInt32) throws -> any PreparedWorkload {

@@ -308,7 +308,7 @@ def main():
         values = dict(macro.split("=", 1) for macro in macros.split())
         text = re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], TEXT.read_text())
         number_format = Format(values["INSTRUCTION"])
-        reads_rows = values["TAIL"] != ""
+        reads_rows = values["TAIL"].endswith(",1")
         # One step, fewer than there are stages, and more, so that every stage is used again.
         depth = 32 // number_format.size
         cases = [(1, False, False, 1), (3 * depth - 1, True, True, -1), (7 * depth - 3, True, False, 1),

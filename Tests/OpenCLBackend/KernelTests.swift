@@ -95,7 +95,7 @@ struct KernelTests {
 
     @Test func whatTheKernelsLackIsUnsupported() throws {
         let session = try OpenCLSession()
-        let step = InferenceStep(model: .tiny, weights: .f32, phase: .decode, tokens: 1, contextTokens: 3)
+        let step = InferenceStep(model: .tiny, weights: .f32, phase: .decode, tokens: 0, contextTokens: 3)
         for workload in [Workload.peak(.bf16), .gemm(GEMMShape(m: 2, n: 2, k: 2), .f64), .inference(step)] {
             let failure = #expect(throws: TrialFailure.self) { try session.prepare(workload, seed: 1) }
             #expect(failure?.status == .unsupported)
@@ -131,7 +131,7 @@ struct KernelTests {
 struct SourceTests {
     /// What stands before kernels and has none itself.
     static let preludes = [
-        "exponential", "integer_dot", "rows",
+        "exponential", "integer_dot", "rows", "inference_weights",
         "sixteen_bit", "matrix_layout", "matrix_emulated", "engine_mma", "engine_mfma", "engine_wmma", "engine_dpas",
     ]
 

@@ -44,6 +44,35 @@ struct SmallKernelTests {
         try verify(try session.prepare(workload, seed: 7), "\(workload)")
     }
 
+    /// One sequence and several, few rows and many, each feature and each way to unpack weights at least once.
+    static let inferences: [InferenceStep] = {
+        var (featured, routed) = (ModelShape.smallest, ModelShape.smallest)
+        featured.queryKeyValueBias = true
+        featured.queryKeyNorm = true
+        featured.rotaryPairs = .halves
+        routed.experts = ExpertShape(count: 3, perToken: 2, feedForward: 32, normalisesWeights: true)
+        return [
+            InferenceStep(model: featured, weights: .f16, phase: .decode, tokens: 2, contextTokens: 2),
+            InferenceStep(model: .smallest, weights: .q8, phase: .decode, tokens: 1),
+            InferenceStep(model: .smallest, weights: .q4, phase: .decode, batch: 3, tokens: 1, contextTokens: 1),
+            InferenceStep(model: .smallest, weights: .bf16, phase: .prefill, batch: 2, tokens: 9),
+            InferenceStep(model: routed, weights: .q8, phase: .prefill, tokens: 3),
+        ]
+    }()
+
+    @Test(arguments: inferences, styles)
+    func inferencesAreRight(_ step: InferenceStep, _ kernels: DeviceKind) throws {
+        try verify(try OpenCLSession(kernels: kernels).prepare(step, seed: 7), "\(step)")
+    }
+
+    @Test func prefillOnAMatrixEngineIsRight() throws {
+        let step = InferenceStep(model: .smallest, weights: .bf16, phase: .prefill, tokens: 17)
+        let engine = try #require(MatrixEngine.emulated.first { $0.name.contains("LATE") && $0.formats.count == 2 })
+        let prepared = try OpenCLSession(kernels: .gpu).prepare(step, seed: 7, emulated: engine)
+        #expect(prepared.notes["engine"]?.contains(engine.name) == true)
+        try verify(prepared, "\(step) on \(engine.name)")
+    }
+
     @Test(arguments: MatrixEngine.emulated.indices)
     func emulatedProductsAreRight(_ index: Int) throws {
         let engine = MatrixEngine.emulated[index]
@@ -69,12 +98,14 @@ struct SmallKernelTests {
     @Test func everythingBuiltIsInTheTableOfVariants() throws {
         let table = Set(KernelVariants.all.map(\.family))
         for kernels in Self.styles {
-            for workload in Self.workloads + [.peak(.f32)] {
-                _ = try OpenCLSession(kernels: kernels, rotatedBytes: Self.rotatedBytes) { step, kind in
+            func session() throws -> OpenCLSession {
+                try OpenCLSession(kernels: kernels, rotatedBytes: Self.rotatedBytes) { step, kind in
                     guard kind == .build, step.hasPrefix("building ") else { return }
                     #expect(table.contains(Self.family(step)), "\(step)")
-                }.prepare(workload, seed: 1)
+                }
             }
+            for workload in Self.workloads + [.peak(.f32)] { _ = try session().prepare(workload, seed: 1) }
+            for step in Self.inferences { _ = try session().prepare(step, seed: 1) }
         }
     }
 
@@ -94,6 +125,6 @@ struct SmallKernelTests {
 extension ModelShape {
     /// One layer, for a simulator that interprets every instruction.
     static let smallest = ModelShape(
-        name: "smallest", source: "made up for tests", layers: 1, hidden: 32, feedForward: 48, heads: 2,
+        name: "smallest", source: "made up for tests", layers: 1, hidden: 32, feedForward: 64, heads: 2,
         keyValueHeads: 1, headDimension: 16, vocabulary: 32)
 }

@@ -1,10 +1,10 @@
-// Attention of one token on GPUs: output = softmax(query . keys / sqrt(HEAD)) . values, the softmax taken on the way;
+// Attention of tokens on GPUs: output = softmax(query . keys / sqrt(HEAD)) . values, the softmax taken on the way;
 // sixteen_bit.cl comes before.
 //
 // HEADS query heads of HEAD values, GROUPS heads of keys and values, MATES of the query heads that share one of them
-// handled together. Caches are [position][GROUPS][HEAD]. Group (i, j) goes through positions i * run to (i + 1) * run
-// for query heads j * MATES to (j + 1) * MATES. A single run leaves `output`; several leave parts for
-// attention_merge.cl: [run][HEADS][HEAD + 2]. LOCAL >= HEAD / 8: so many items read a position together, 16 bytes each.
+// handled together. Caches are [sequence][positions][GROUPS][HEAD]. Group (i, j, r) goes through a run of the positions
+// up to places[r], a sequence and a position, for query heads j * MATES to (j + 1) * MATES; row r of the queries is at
+// r * stride. A single run leaves `output`; several leave parts for attention_merge.cl: [row][run][HEADS][HEAD + 2]. LOCAL >= HEAD / 8: so many items read a position together, 16 bytes each.
 #define LANES (HEAD / 8)
 #define PARTS (LOCAL / LANES)
 #define ROUNDS 2
@@ -37,16 +37,18 @@ void weigh(__local const float *scores, __local float *weights, __local const fl
 __kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void attend(
     __global const float *restrict query, __global const element *restrict keys,
     __global const element *restrict values, __global float *restrict parts, __global float *restrict output,
-    uint count, uint run) {
+    __global const uint2 *restrict places, uint stride, uint positions) {
     __local float products[MATES * TILE * (LANES + 1)], scores[MATES * TILE], weights[MATES * TILE];
     __local float tops[MATES], higher[MATES], factors[MATES], totals[MATES], mixes[PARTS * HEAD];
     uint item = get_local_id(0), lane = item % LANES, part = item / LANES, head = get_group_id(1) * MATES;
-    uint first = get_group_id(0) * run, last = min(first + run, count);
-    const size_t width = GROUPS * LANES, offset = head / (HEADS / GROUPS) * LANES + lane;
+    uint row = get_group_id(2), runs = get_num_groups(0), count = places[row].y + 1, run = (count + runs - 1) / runs;
+    uint first = min((uint)get_group_id(0) * run, count), last = min(first + run, count);
+    const size_t width = GROUPS * LANES;
+    const size_t offset = (size_t)places[row].x * positions * width + head / (HEADS / GROUPS) * LANES + lane;
     float8 q[MATES], mix[MATES];
 #pragma unroll
     for (uint h = 0; h < MATES; h++) {
-        q[h] = vload8((head + h) * LANES + lane, query);
+        q[h] = vload8((head + h) * LANES + lane, query + (size_t)row * stride);
         mix[h] = 0;
     }
     if (item < MATES) {
@@ -89,14 +91,14 @@ __kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void attend(
             tops[item] = higher[item];
         }
     }
-    bool alone = get_num_groups(0) == 1;
+    bool alone = runs == 1;
 #pragma unroll
     for (uint h = 0; h < MATES; h++) {
         barrier(CLK_LOCAL_MEM_FENCE);
         if (part < PARTS) vstore8(mix[h], part * LANES + lane, mixes);
         barrier(CLK_LOCAL_MEM_FENCE);
-        __global float *to = alone ? output + (head + h) * HEAD
-                                   : parts + (get_group_id(0) * HEADS + head + h) * (HEAD + 2);
+        size_t own = ((size_t)row * runs + get_group_id(0)) * HEADS + head + h;
+        __global float *to = alone ? output + own * HEAD : parts + own * (HEAD + 2);
         for (uint i = item; i < HEAD; i += LOCAL) {
             float sum = 0;
             for (uint other = 0; other < PARTS; other++) sum += mixes[other * HEAD + i];

@@ -1,11 +1,12 @@
-// One attention from those over runs of the positions: [run][heads][HEAD + 2] are sums of weighted values, then the
-// largest score and the sum of the weights relative to it. A group of LOCAL items makes a head.
+// Attention from those over runs of the positions: [row][run][heads][HEAD + 2] are sums of weighted values, then the
+// largest score and the sum of the weights relative to it. Group (h, r) of LOCAL items makes head h of row r.
 #define EACH ((HEAD + LOCAL - 1) / LOCAL)
 __kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void merge_attention(
     __global const float *restrict parts, __global float *restrict output, uint heads, uint runs) {
     uint head = get_group_id(0), item = get_local_id(0);
     size_t next = (size_t)heads * (HEAD + 2);
-    __global const float *part = parts + (size_t)head * (HEAD + 2);
+    __global const float *part = parts + get_group_id(1) * runs * next + (size_t)head * (HEAD + 2);
+    output += (size_t)get_group_id(1) * heads * HEAD;
     float top = -INFINITY, total = 0, sums[EACH];
     for (uint r = 0; r < runs; r++) top = fmax(top, part[r * next + HEAD]);
     for (uint i = 0; i < EACH; i++) sums[i] = 0;

@@ -1,9 +1,10 @@
-// Attention of one token on processors: output = softmax(query . keys / sqrt(HEAD)) . values, the softmax taken on the
+// Attention of tokens on processors: output = softmax(query . keys / sqrt(HEAD)) . values, the softmax taken on the
 // way; sixteen_bit.cl and exponential.cl come before.
 //
-// HEADS query heads of HEAD values, GROUPS heads of keys and values. Caches are [position][GROUPS][HEAD]. V divides
-// HEAD. Item i goes through positions i * run to (i + 1) * run of all heads, so that each cache is one stream a core.
-// A single item leaves `output`; several leave parts for attention_merge.cl: [item][HEADS][HEAD + 2].
+// HEADS query heads of HEAD values, GROUPS heads of keys and values. Caches are [sequence][positions][GROUPS][HEAD]. V
+// divides HEAD. Item (i, r) goes through a run of the positions up to places[r], a sequence and a position, of all
+// heads, so that each cache is one stream a core; row r of the queries is at r * stride. A single run leaves `output`;
+// several leave parts for attention_merge.cl: [row][run][HEADS][HEAD + 2].
 #define LANES (HEAD / V)
 #define MATES (HEADS / GROUPS)
 #define TILE 16
@@ -78,7 +79,7 @@ void add_four(__global const element *values, uint p, uint count, const float *w
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attend(
     __global const float *restrict query, __global const element *restrict keys,
     __global const element *restrict values, __global float *restrict parts, __global float *restrict output,
-    uint count, uint run) {
+    __global const uint2 *restrict places, uint stride, uint positions) {
     float mix[HEADS * HEAD], scores[HEADS * TILE], factors[HEADS], tops[HEADS], totals[HEADS];
     for (uint i = 0; i < HEADS * LANES; i++) VSTORE((FLOATV)(0.0f), i, mix);
     for (uint h = 0; h < HEADS; h++) {
@@ -86,12 +87,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attend(
         tops[h] = -MAXFLOAT;
         totals[h] = 0;
     }
-    uint first = get_global_id(0) * run, last = min(first + run, count);
-    const size_t width = GROUPS * HEAD;
+    uint row = get_global_id(1), runs = get_global_size(0), count = places[row].y + 1, run = (count + runs - 1) / runs;
+    uint first = min((uint)get_global_id(0) * run, count), last = min(first + run, count);
+    const size_t width = GROUPS * HEAD, before = (size_t)places[row].x * positions * width;
+    query += (size_t)row * stride;
     for (uint start = first; start < last; start += TILE) {
         // Rows one after the other, and a page ahead: prefetchers do not follow from head to head.
         uint tile = min((uint)TILE, last - start);
-        __global const element *own_keys = keys + start * width, *own_values = values + start * width;
+        __global const element *own_keys = keys + before + start * width, *own_values = values + before + start * width;
         for (uint p = 0; p < TILE; p += 2) {
             fetch_rows(own_keys + p * width, 2);
             for (uint group = 0; group < GROUPS; group++)
@@ -107,9 +110,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attend(
             }
         }
     }
-    bool alone = get_global_size(0) == 1;
+    bool alone = runs == 1;
     for (uint h = 0; h < HEADS; h++) {
-        __global float *to = alone ? output + h * HEAD : parts + (get_global_id(0) * HEADS + h) * (HEAD + 2);
+        size_t head = ((size_t)row * runs + get_global_id(0)) * HEADS + h;
+        __global float *to = alone ? output + head * HEAD : parts + head * (HEAD + 2);
         float scale = alone ? 1.0f / totals[h] : 1.0f;
         for (uint j = 0; j < LANES; j++) VSTORE(VLOAD(j, mix + h * HEAD) * scale, j, to);
         if (alone) continue;

@@ -4,7 +4,7 @@
 // PANEL rows lie side by side, 1 on GPUs: [panel][column][PANEL], rows beyond the last and columns beyond the last
 // zero. Of blocks the 32-bit words lie so: [panel][block][WORDS][PANEL], and their scales apart: [panel][block][PANEL].
 // F32, BF16, Q8 or Q4 names the format, else it is f16; INTEGERS asks for small integers. Global (0, 1) is (place in a
-// panel, panel); `first` is the row of the whole matrix that row 0 of the buffer is.
+// panel, panel); `first` is the row of the whole matrix that comes first, panel `to` of the buffer its place.
 
 #if defined(Q8) || defined(Q4)
 #ifdef Q8
@@ -13,7 +13,7 @@
 #define WORDS 4
 #endif
 
-__kernel void fill_quants(__global uint *restrict data, uint rows, uint blocks, uint first, uint key) {
+__kernel void fill_quants(__global uint *restrict data, uint rows, uint blocks, uint first, uint key, uint to) {
     uint place = get_global_id(0), width = blocks * WORDS * PANEL, panel = get_global_id(1);
     if (place >= width) return;
     uint row = panel * PANEL + place % PANEL;
@@ -22,10 +22,10 @@ __kernel void fill_quants(__global uint *restrict data, uint rows, uint blocks, 
     // Four signed bytes, each shifted by two.
     word = as_uint(as_char4(word) >> (char)2);
 #endif
-    data[(size_t)panel * width + place] = row < rows ? word : 0;
+    data[(size_t)(to + panel) * width + place] = row < rows ? word : 0;
 }
 
-__kernel void fill_scales(__global ushort *restrict data, uint rows, uint blocks, uint first, uint key) {
+__kernel void fill_scales(__global ushort *restrict data, uint rows, uint blocks, uint first, uint key, uint to) {
     uint place = get_global_id(0), width = blocks * PANEL, panel = get_global_id(1);
     if (place >= width) return;
     uint row = panel * PANEL + place % PANEL;
@@ -35,7 +35,7 @@ __kernel void fill_scales(__global ushort *restrict data, uint rows, uint blocks
 #else
     uint bits = (word & 0x87ffu) | 0x1000u;
 #endif
-    data[(size_t)panel * width + place] = row < rows ? (ushort)bits : (ushort)0;
+    data[(size_t)(to + panel) * width + place] = row < rows ? (ushort)bits : (ushort)0;
 }
 
 #else
@@ -51,7 +51,7 @@ __kernel void fill_scales(__global ushort *restrict data, uint rows, uint blocks
 #endif
 
 // `stride` columns are stored.
-__kernel void fill_plain(__global STORED *restrict data, uint rows, uint columns, uint stride, uint first, uint key) {
+__kernel void fill_plain(__global STORED *restrict data, uint rows, uint columns, uint stride, uint first, uint key, uint to) {
     uint place = get_global_id(0), width = stride * PANEL, panel = get_global_id(1);
     if (place >= width) return;
     uint row = panel * PANEL + place % PANEL, column = place / PANEL;
@@ -64,6 +64,6 @@ __kernel void fill_plain(__global STORED *restrict data, uint rows, uint columns
     float value = (float)((int)word >> 24) * 0x1p-12f;
 #endif
     value = row < rows && column < columns ? value : 0.0f;
-    STORE(value, (size_t)panel * width + place, data);
+    STORE(value, (size_t)(to + panel) * width + place, data);
 }
 #endif

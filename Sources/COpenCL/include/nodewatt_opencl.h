@@ -121,6 +121,14 @@ int32_t nwcl_run_in_turn(
 int32_t nwcl_run_waiting(
     nwcl_session *session, const nwcl_launch *launch, uint64_t repetitions, uint64_t *start_ns, uint64_t *end_ns);
 
+/// Enqueues launches in order and waits `marks` times: first after `counts[0]` of them, then after `counts[1]` more, and
+/// so on.
+///
+/// `start_ns` receives CLOCK_MONOTONIC before the first launch, `marks_ns` after each wait.
+int32_t nwcl_run_marked(
+    nwcl_session *session, const nwcl_launch *launches, const size_t *counts, size_t marks, uint64_t *start_ns,
+    uint64_t *marks_ns);
+
 /// Memory of the host that is copied from and to.
 typedef struct nwcl_host_memory nwcl_host_memory;
 

@@ -1,3 +1,5 @@
+import NodeModel
+
 /// One way the program builds OpenCL sources: what `make check-kernels` compiles for every target it is meant for.
 package struct KernelVariant: Sendable {
     /// The sources, in order.
@@ -94,12 +96,16 @@ package enum KernelVariants {
             flags: capability.standard.map { ["-cl-std=\($0)"] } ?? [])
     }
 
-    /// Every format in every geometry of every engine.
+    /// Every format in every geometry of every engine; where B is read by rows, also by columns, as stored weights are.
     private static let engines = MatrixEngine.all.flatMap { engine in
         engine.formats.flatMap { format in
-            engine.geometries.map { geometry in
-                variant(
-                    engine.sources, engine.macros(format, geometry), on: engine.targets, flags: engine.flags)
+            engine.geometries.flatMap { geometry -> [KernelVariant] in
+                var columns = engine
+                columns.readsRows = false
+                let isOther = engine.readsRows(format) && format.accumulator == .f32
+                return ([engine] + (isOther ? [columns] : [])).map {
+                    variant($0.sources, $0.macros(format, geometry), on: $0.targets, flags: $0.flags)
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 /// The variants of the parts of an LLM's step, and of what else only devices are measured in.
 extension KernelVariants {
-    static let parts = vectorProducts + attention + rows + others
+    static let parts = vectorProducts + attention + rows + inference + experts + others
 
     /// The formats of weights, as their sources know them.
     private static let formats: [[String]] = [["F32"], [], ["BF16"], ["Q8"], ["Q4"]]
@@ -59,6 +59,44 @@ extension KernelVariants {
                 variant(["rows", source], ["V=4", "EXP=exp", "LOCAL=256"] + aligned),
             ]
         }
+    }
+
+    private static let inference: [KernelVariant] =
+        [
+            variant(
+                ["sixteen_bit", "exponential", "inference"], ["V=16", "EXP=exponential", "LOCAL=1"], on: processors),
+            variant(["sixteen_bit", "inference"], ["V=4", "EXP=exp", "LOCAL=256"]),
+        ]
+        + rotations.map { features in
+            variant(["sixteen_bit", "inference_rotate"], ["V=4", "HEAD=128", "LOCAL=64"] + features)
+        }
+        + [[], ["BF16"]].map { format in
+            variant(["sixteen_bit", "inference_engine"], format + ["V=8", "LOCAL=256"])
+        }
+        + formats.flatMap { format -> [KernelVariant] in
+            [variant(["fill", "inference_seeded"], format + ["LOCAL=256"])]
+                + [[], ["EXPERTS"]].flatMap { experts in products(format, experts) }
+        }
+
+    /// What heads of queries and keys can have, in every combination.
+    private static let rotations = [[], ["BIAS"]].flatMap { bias in
+        [[], ["NORMS"]].flatMap { norms in [[], ["HALVES"]].map { bias + norms + $0 } }
+    }
+
+    private static func products(_ format: [String], _ experts: [String]) -> [KernelVariant] {
+        let counted = experts.map { "\($0)=8" }
+        let weights = ["sixteen_bit", "inference_weights"]
+        return [
+            variant(
+                ["sixteen_bit", "inference_strips"], format + counted + ["V=16", "MR=8", "NV=3", "KC=128"],
+                on: processors),
+            variant(weights + ["inference_rows"], format + experts + ["V=8", "ROWS=4", "COLUMNS=8", "LOCAL=128"]),
+            variant(weights + ["inference_tiles"], format + experts + ["V=8", "W_ITEMS=16"]),
+        ]
+    }
+
+    private static let experts: [KernelVariant] = [[], ["SUM_TO_ONE"]].map { sum in
+        variant(["inference_experts"], ["EXPERTS=128", "CHOSEN=8", "TILE=8", "LOCAL=128"] + sum)
     }
 
     private static let others: [KernelVariant] =

@@ -30,6 +30,23 @@ extension DeviceQueue {
         }
     }
 
+    /// Runs lists of launches one after the other and waits for the end of each.
+    ///
+    /// - Parameter lists: What to run.
+    /// - Returns: When the first list began, and when each ended.
+    /// - Throws: `TrialFailure` when the device fails.
+    func run(lists: [[Launch]]) throws -> (start: MonotonicInstant, ends: [MonotonicInstant]) {
+        let raw = lists.flatMap { $0.map(\.raw) }
+        let counts = lists.map(\.count)
+        lastLaunches = lists.last ?? []
+        var start: UInt64 = 0
+        var ends = [UInt64](repeating: 0, count: lists.count)
+        let status = nwcl_run_marked(handle, raw, counts, counts.count, &start, &ends)
+        withExtendedLifetime(lists) {}
+        try OpenCLStatus.check(status, "running \(lists.first?.first?.kernel.name ?? "nothing")")
+        return (MonotonicInstant(nanoseconds: start), ends.map { MonotonicInstant(nanoseconds: $0) })
+    }
+
     /// Copies between a buffer and as many bytes of the host's memory, so many times, and waits.
     func run(_ direction: HostCopy.Direction, _ buffer: Buffer, _ memory: HostMemory, repetitions: Int) throws
         -> TimedBatch

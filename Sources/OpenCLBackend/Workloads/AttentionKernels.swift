@@ -1,16 +1,20 @@
 import NodeModel
 
-/// The kernels of one token's attention over a cache, and their launches.
+/// The kernels of tokens' attention over caches, and their launches.
 final class AttentionKernels {
     /// What one attention works on.
     struct Operands {
-        /// f32, all query heads.
+        /// f32, all query heads of each row.
         let query: Buffer
-        /// [position][key-value heads][head dimension] in 16 bits.
+        /// [sequence][position][key-value heads][head dimension] in 16 bits.
         let keys: Buffer
         let values: Buffer
-        /// f32, all query heads.
+        /// f32, all query heads of each row.
         let output: Buffer
+        /// The sequence and the position of each row; `nil` for one row at the last position.
+        var places: Buffer?
+        /// How far apart rows of queries are; `nil` for no gaps.
+        var stride: Int?
     }
 
     /// The most bytes of sums an item keeps for itself: more would not fit a second-level cache, nor a thread's stack.
@@ -18,23 +22,24 @@ final class AttentionKernels {
 
     let notes: [String: String]
     private let shape: AttentionShape
-    private let runs: Int
     private let tuning: Tuning
     private let attending: Program
     private let merging: Program
     private let local: Int
     private let mergeLocal: Int
     private let parts: Buffer
+    private let lastPosition: Buffer
 
     /// Builds the kernels for one shape.
     ///
     /// - Parameters:
-    ///   - shape: The dimensions.
+    ///   - shape: The dimensions, with the positions there are of each sequence.
+    ///   - rows: The most rows at a time.
     ///   - format: The format of the cache, bf16 or f16.
     ///   - queue: The device.
     ///   - tuning: How its kernels are shaped.
     /// - Throws: `TrialFailure` for shapes they cannot have.
-    init(_ shape: AttentionShape, format: Precision, queue: DeviceQueue, tuning: Tuning) throws {
+    init(_ shape: AttentionShape, rows: Int = 1, format: Precision, queue: DeviceQueue, tuning: Tuning) throws {
         try Self.validate(shape, format)
         self.shape = shape
         self.tuning = tuning
@@ -57,14 +62,24 @@ final class AttentionKernels {
         }
         merging = try queue.build(
             ["attention_merge"], options: ["HEAD=\(shape.headDimension)", "LOCAL=\(mergeLocal)"])
-        runs = Self.runs(shape, tuning)
-        parts = try queue.buffer(bytes: 4 * (runs > 1 ? runs * shape.heads * (shape.headDimension + 2) : 1))
+        let runs = Self.runs(shape, rows: 1, tuning)
+        parts = try queue.buffer(
+            bytes: 4 * shape.heads * (shape.headDimension + 2) * Self.mostParts(shape, rows: rows, tuning))
+        lastPosition = try queue.buffer([0, UInt32(shape.contextTokens - 1)])
         notes = [
             "kernel": tuning.isProcessor
                 ? "\(runs) runs of positions, an item each"
                 : "\(runs) runs of positions, \(Self.mates(shape)) query heads a group of \(local)",
             "options": attending.options,
         ]
+    }
+
+    /// The parts of the number of rows that has most of them.
+    private static func mostParts(_ shape: AttentionShape, rows: Int, _ tuning: Tuning) -> Int {
+        (1...max(rows, 1)).reduce(0) { most, count in
+            let runs = runs(shape, rows: count, tuning)
+            return max(most, runs > 1 ? count * runs : 0)
+        }
     }
 
     private static func validate(_ shape: AttentionShape, _ format: Precision) throws {
@@ -86,30 +101,32 @@ final class AttentionKernels {
         return (1...min(all, 8)).last { all.isMultiple(of: $0) } ?? 1
     }
 
-    /// Runs of positions: enough that all units have work, none so short that merging costs more than it gains.
-    private static func runs(_ shape: AttentionShape, _ tuning: Tuning) -> Int {
-        let groups = tuning.isProcessor ? 1 : shape.heads / mates(shape)
+    /// Runs of positions of each row: enough that all units have work, none so short that merging costs more than it
+    /// gains.
+    private static func runs(_ shape: AttentionShape, rows: Int, _ tuning: Tuning) -> Int {
+        let groups = rows * (tuning.isProcessor ? 1 : shape.heads / mates(shape))
         let wanted = (tuning.units * (tuning.isProcessor ? 4 : 8) + groups - 1) / groups
         return max(min(wanted, shape.contextTokens / 64), 1)
     }
 
-    /// The launches of one attention.
+    /// The launches of the attention of some rows.
     ///
-    /// - Parameter operands: The buffers.
+    /// - Parameters:
+    ///   - operands: The buffers.
+    ///   - rows: How many rows there are, at most as many as there were to be.
     /// - Returns: One launch, or two where there are several runs of positions.
     /// - Throws: `TrialFailure` when the device fails.
-    func launches(_ operands: Operands) throws -> [Launch] {
-        let run = (shape.contextTokens + runs - 1) / runs
-        // Whole runs can be fewer than were wanted.
-        let used = (shape.contextTokens + run - 1) / run
+    func launches(_ operands: Operands, rows: Int = 1) throws -> [Launch] {
+        let runs = Self.runs(shape, rows: rows, tuning)
         let kernel = try attending.kernel(
             "attend", .buffer(operands.query), .buffer(operands.keys), .buffer(operands.values), .buffer(parts),
-            .buffer(operands.output), .uint(shape.contextTokens), .uint(run))
-        let groups = tuning.isProcessor ? [used] : [used, shape.heads / Self.mates(shape)]
-        let attend = Launch(kernel: kernel, groups: groups, local: tuning.isProcessor ? [1] : [local, 1])
-        guard used > 1 else { return [attend] }
+            .buffer(operands.output), .buffer(operands.places ?? lastPosition),
+            .uint(operands.stride ?? shape.queryWidth), .uint(shape.contextTokens))
+        let groups = tuning.isProcessor ? [runs, rows] : [runs, shape.heads / Self.mates(shape), rows]
+        let attend = Launch(kernel: kernel, groups: groups, local: tuning.isProcessor ? [1, 1] : [local, 1, 1])
+        guard runs > 1 else { return [attend] }
         let merge = try merging.kernel(
-            "merge_attention", .buffer(parts), .buffer(operands.output), .uint(shape.heads), .uint(used))
-        return [attend, Launch(kernel: merge, groups: [shape.heads], local: [mergeLocal])]
+            "merge_attention", .buffer(parts), .buffer(operands.output), .uint(shape.heads), .uint(runs))
+        return [attend, Launch(kernel: merge, groups: [shape.heads, rows], local: [mergeLocal, 1])]
     }
 }

@@ -119,7 +119,8 @@ package final class AttentionWorkload: PreparedWorkload {
         let key = SeededData.key(seed: seed, stream: Self.stream + 2)
         try filler.fill(caches[0].keys, .pattern, count: count * width / 2, key: 0)
         let kernel = try integers.kernel(
-            "fill_plain", .buffer(caches[0].values), .uint(count), .uint(width), .uint(width), .uint(0), .word(key))
+            "fill_plain", .buffer(caches[0].values), .uint(count), .uint(width), .uint(width), .uint(0), .word(key),
+            .uint(0))
         let local = min(64, kernel.workGroupSize)
         try queue.run([Launch(kernel: kernel, groups: [(width + local - 1) / local, count], local: [local, 1])])
         try filler.poison(output)

@@ -70,7 +70,7 @@ final class DecodeKernels {
         let kernel = try norms.program.kernel(
             norms.name, .buffer(try tensors.activation(.residual)), .buffer(tensors.gains[index]),
             .buffer(try tensors.activation(.normalised)), .uint(1), .uint(model.hidden), .uint(1),
-            .float(Float(model.normEpsilon)))
+            .float(Float(model.normEpsilon)), .uint(0), .uint(1))
         return norms.launch(kernel, rows: 1)
     }
 

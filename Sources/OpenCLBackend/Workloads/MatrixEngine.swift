@@ -96,7 +96,8 @@ package struct MatrixEngine: Sendable {
                 "COLUMN_BYTES=2", "STEP_PITCHES=16", "STEP_BYTES=0", "RIGHT_LEADING=256", "RIGHT_STRIDE=8",
             ]
             : [
-                "TAIL=", "RIGHT_SHIFT=4", "RIGHT_MASK=1", "RIGHT_SECOND=128", "COLUMN_PITCHES=1", "COLUMN_BYTES=0",
+                format.precision == .i8 ? "TAIL=" : "TAIL=,1,1,0,0", "RIGHT_SHIFT=4", "RIGHT_MASK=1",
+                "RIGHT_SECOND=128", "COLUMN_PITCHES=1", "COLUMN_BYTES=0",
                 "STEP_PITCHES=0", "STEP_BYTES=32", "RIGHT_LEADING=8", "RIGHT_STRIDE=16",
             ]
         return ["INSTRUCTION=\(instruction)"] + rest

@@ -60,7 +60,9 @@ package final class RowsWorkload: PreparedWorkload {
         let arguments: [Argument] =
             operation == .softmax
             ? [.buffer(input), .buffer(output)] + sizes
-            : [.buffer(input), .buffer(try queue.buffer(gain)), .buffer(output)] + sizes + [.float(Self.epsilon)]
+            : [.buffer(input), .buffer(try queue.buffer(gain)), .buffer(output)] + sizes + [
+                .float(Self.epsilon), .uint(0), .uint(1),
+            ]
         for (index, argument) in arguments.enumerated() { try kernel.set(index, argument) }
         launch = kernels.launch(kernel, rows: shape.rows)
         notes = kernels.notes

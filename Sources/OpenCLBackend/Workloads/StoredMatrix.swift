@@ -73,12 +73,19 @@ final class StoredMatrix {
     let chunks: [Chunk]
 
     /// Allocates; holds nothing yet.
-    init(_ layout: MatrixLayout, queue: DeviceQueue, device: Device) throws {
+    ///
+    /// - Parameters:
+    ///   - layout: How the matrix lies in memory.
+    ///   - queue: The device.
+    ///   - device: Its description.
+    ///   - wholeRows: What numbers of rows there is room for, as matrix engines read them.
+    /// - Throws: `TrialFailure` when the device has no such memory.
+    init(_ layout: MatrixLayout, queue: DeviceQueue, device: Device, wholeRows: Int = 1) throws {
         self.layout = layout
         let step = layout.rows(within: device.maximumAllocationBytes)
         chunks = try MemoryGuard.pieces(layout.shape.rows, of: step, on: device).map { piece in
             let (first, rows) = (piece.lowerBound, piece.count)
-            let panels = layout.panels(rows)
+            let panels = layout.panels((rows + wholeRows - 1) / wholeRows * wholeRows)
             return Chunk(
                 weights: try queue.buffer(bytes: panels * layout.panelBytes),
                 scales: layout.format.isBlocked ? try queue.buffer(bytes: panels * layout.panelScaleBytes) : nil,
@@ -117,27 +124,46 @@ final class MatrixFiller {
     ///   - keys: The streams of weights and scales.
     /// - Throws: `TrialFailure` when the device fails.
     func fill(_ matrix: StoredMatrix, isInteger: Bool = false, keys: (weights: UInt32, scales: UInt32)) throws {
-        let layout = matrix.layout
-        queue.announce("making \(layout.shape) weights", .prepare)
+        queue.announce("making \(matrix.layout.shape) weights", .prepare)
         let program = try program(isInteger: isInteger)
-        for chunk in matrix.chunks {
-            let panels = layout.panels(chunk.rows)
-            if let scales = chunk.scales {
-                let sizes: [Argument] = [.uint(chunk.rows), .uint(layout.blocks), .uint(chunk.firstRow)]
-                try launch(
-                    program, "fill_quants", [.buffer(chunk.weights)] + sizes + [.word(keys.weights)],
-                    width: layout.panelBytes / 4, panels: panels)
-                try launch(
-                    program, "fill_scales", [.buffer(scales)] + sizes + [.word(keys.scales)],
-                    width: layout.panelScaleBytes / 2, panels: panels)
-            } else {
-                let sizes: [Argument] = [
-                    .uint(chunk.rows), .uint(layout.shape.columns), .uint(layout.stride), .uint(chunk.firstRow),
-                ]
-                try launch(
-                    program, "fill_plain", [.buffer(chunk.weights)] + sizes + [.word(keys.weights)],
-                    width: layout.stride * layout.panelRows, panels: panels)
-            }
+        for chunk in matrix.chunks { try fill(chunk, matrix.layout, program, keys) }
+    }
+
+    /// Fills some rows of a matrix in one allocation as if they were a matrix of their own, and waits.
+    ///
+    /// - Parameters:
+    ///   - matrix: Of the format and the panels of this filler's layout.
+    ///   - rows: Whole panels of it.
+    ///   - keys: The streams of weights and scales.
+    /// - Throws: `TrialFailure` when the device fails.
+    func fill(_ matrix: StoredMatrix, rows: Range<Int>, keys: (weights: UInt32, scales: UInt32)) throws {
+        guard let whole = matrix.chunks.first, matrix.chunks.count == 1 else {
+            throw TrialFailure(.failed, "several matrices in several allocations")
+        }
+        let part = StoredMatrix.Chunk(weights: whole.weights, scales: whole.scales, firstRow: 0, rows: rows.count)
+        try fill(part, matrix.layout, random, keys, to: rows.lowerBound / matrix.layout.panelRows)
+    }
+
+    private func fill(
+        _ chunk: StoredMatrix.Chunk, _ layout: MatrixLayout, _ program: Program,
+        _ keys: (weights: UInt32, scales: UInt32), to first: Int = 0
+    ) throws {
+        let panels = layout.panels(chunk.rows)
+        if let scales = chunk.scales {
+            let sizes: [Argument] = [.uint(chunk.rows), .uint(layout.blocks), .uint(chunk.firstRow)]
+            try launch(
+                program, "fill_quants", [.buffer(chunk.weights)] + sizes + [.word(keys.weights), .uint(first)],
+                width: layout.panelBytes / 4, panels: panels)
+            try launch(
+                program, "fill_scales", [.buffer(scales)] + sizes + [.word(keys.scales), .uint(first)],
+                width: layout.panelScaleBytes / 2, panels: panels)
+        } else {
+            let sizes: [Argument] = [
+                .uint(chunk.rows), .uint(layout.shape.columns), .uint(layout.stride), .uint(chunk.firstRow),
+            ]
+            try launch(
+                program, "fill_plain", [.buffer(chunk.weights)] + sizes + [.word(keys.weights), .uint(first)],
+                width: layout.stride * layout.panelRows, panels: panels)
         }
     }
 
