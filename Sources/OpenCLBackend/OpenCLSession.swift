@@ -76,7 +76,7 @@ public final class OpenCLSession {
             return result
         case .engineProduct(let product):
             return try MatrixEngine.prepare(product, queue: queue, device: device, seed: seed)
-        case .inference(let step): return try prepare(step, seed: seed)
+        case .inference(let step): return try inference(step, seed: seed)
         case .stream(let stream) where stream.level == .dram || stream.level == nil:
             let bytes = stream.bytesPerThread * stream.threads
             guard stream.variant != .read else {
@@ -115,6 +115,20 @@ public final class OpenCLSession {
 
     /// What the device's own clock says of the last run, beside the wall clock.
     func checkEvents() -> String { queue.checkEvents() }
+
+    /// A token of one sequence behind a context that stays as long as it is.
+    ///
+    /// The kernels of whole models are not used yet: measured from the command line, what they generate differs from one
+    /// run to the next where the tokens change.
+    private func inference(_ step: InferenceStep, seed: UInt32) throws -> any PreparedWorkload {
+        guard step.phase == .decode, step.batch == 1, step.model.isPlain, step.file == nil else {
+            throw TrialFailure(
+                .unsupported, "the OpenCL kernels decode one sequence of a dense model without biases and head norms")
+        }
+        let decode = DecodeStep(
+            model: step.model, weights: step.weights.precision, contextTokens: step.contextTokens)
+        return try DecodeWorkload(step: decode, queue: queue, device: device, tuning: tuning, seed: seed)
+    }
 
     /// What only OpenCL devices are measured in.
     private func part(_ workload: Workload, seed: UInt32) throws -> any PreparedWorkload {

@@ -24,7 +24,7 @@ extern const nw_isa nw_isa_simulated_amx;
 typedef bool check(const char *group, const subject *s);
 
 check check_fill, check_multiply_adds, check_dots, check_read, check_streams, check_products, check_gemv;
-check check_multiply_bf16, check_multiply_f16, check_attend_bf16, check_attend_f16;
+check check_multiply, check_soften, check_largest, check_stretch;
 check check_squares, check_scale, check_gate, check_narrow_bf16, check_narrow_f16;
 
 /// Prints what is wrong; always false.
