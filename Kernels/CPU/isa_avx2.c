@@ -24,7 +24,6 @@ static bool supported(void) {
 #define NW_B_AHEAD 8
 #define NW_C_AHEAD 48
 #define NW_READ_AHEAD 2048
-#define NW_WEIGHTS_AHEAD 8192
 #define NW_ADD_PAIRS(sum, a, b) ((sum) + (vint)_mm256_madd_epi16((__m256i)(a), (__m256i)(b)))
 #define NW_HAS_VNNI 0
 

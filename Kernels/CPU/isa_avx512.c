@@ -22,7 +22,6 @@ static bool supported(void) {
 #define NW_PEAK_ADDEND_VECTORS 6
 #define NW_PAIRS_MR 7
 #define NW_READ_AHEAD 2048
-#define NW_WEIGHTS_AHEAD 8192
 #define NW_ADD_PAIRS(sum, a, b) ((sum) + (vint)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
 #define NW_HAS_VNNI 0
 

@@ -20,7 +20,6 @@ static bool supported(void) { return true; }
 #define NW_B_AHEAD 8
 #define NW_C_AHEAD 48
 #define NW_READ_AHEAD 2048
-#define NW_WEIGHTS_AHEAD 8192
 #define block_panel_kernels block_row_kernels
 
 #include "vectors.h"

@@ -118,8 +118,8 @@ public final class OpenCLSession {
 
     /// A token of one sequence behind a context that stays as long as it is.
     ///
-    /// The kernels of whole models are not used yet: measured from the command line, what they generate differs from one
-    /// run to the next where the tokens change.
+    /// ``InferenceWorkload`` is not used yet: where tokens change, what is found after its timed passes is not theirs. The
+    /// look at the device's own clock seems to run the last pass again, with the token that this pass chose.
     private func inference(_ step: InferenceStep, seed: UInt32) throws -> any PreparedWorkload {
         guard step.phase == .decode, step.batch == 1, step.model.isPlain, step.file == nil else {
             throw TrialFailure(
